@@ -13,6 +13,7 @@ from dashboard.errors import DashboardError
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.tracks import ReleaseRange, Track, TrackQuery
 from dashboard.recommendations.providers.registry import CombinedResult, WallClock, build_providers
+from models.common.child_environment import child_environment
 from models.common.cli import ArgumentParser
 from models.common.text import escape_control, escape_json_control
 from models.manifest import ModelManifest
@@ -101,7 +102,7 @@ def determine_genre(path: Path) -> str:
     """
     completed = subprocess.run(
         [sys.executable, "-P", "-m", "realtime.cli", "analyze", "--json", str(path)],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, env=child_environment(),
     )  # fmt: skip
     if completed.returncode:
         raise DashboardError(completed.stderr.strip().rpartition(": ")[2] or f"{path} cannot be analyzed")

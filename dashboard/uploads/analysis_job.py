@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
+from models.common.child_environment import child_environment
 from models.common.child_guard import guard_children
 
 logger = logging.getLogger(__name__)
@@ -143,7 +144,7 @@ class AnalysisJob:
             ["nice", "-n", "5", sys.executable, "-P", "-m", "realtime.cli", "analyze", "--json", "--explain",
              address],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            errors="replace", pass_fds=(file.fileno(),),
+            errors="replace", pass_fds=(file.fileno(),), env=child_environment(),
         )  # fmt: skip
         atexit.register(child.kill)  # the child ends with the server, also where there is no guard
         release = guard_children(child.pid)

@@ -36,6 +36,7 @@ def guard_children(*targets: int) -> Callable[[], None]:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env={},
             start_new_session=True,  # signals to the terminal or the process group do not end the guard
         )
     except OSError:  # no process or file is left for the guard, and the children are more important

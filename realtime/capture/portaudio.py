@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from models.common.child_environment import child_environment
 from models.common.cli import silence_stderr
 from models.common.concurrency import start_daemon_thread
 from realtime.capture.device import Device
@@ -54,7 +55,11 @@ def list_microphones(timeout_seconds: float = LIST_TIMEOUT_SECONDS) -> list[Devi
     """
     try:
         done = subprocess.run(
-            _child_command(LIST_DEVICES), capture_output=True, timeout=timeout_seconds, check=False
+            _child_command(LIST_DEVICES),
+            capture_output=True,
+            timeout=timeout_seconds,
+            check=False,
+            env=child_environment(),
         )
         listed: Any = json.loads(done.stdout)
     except subprocess.TimeoutExpired as error:
@@ -160,6 +165,7 @@ def open_portaudio(
     try:
         process = subprocess.Popen(
             _child_command(wanted),
+            env=child_environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C in a terminal ends this program, which ends the capture

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from models.common.child_environment import child_environment
 from models.common.child_guard import guard_children
 from realtime.capture.device import Device, find_device
 from realtime.capture.live_source import LiveSource, Start, Stop
@@ -223,7 +224,7 @@ def _watch_server(start: Start, find_reason: Callable[[], str]) -> Start:
                 ["pactl", "subscribe"],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=os.environ | {"LC_ALL": "C"},
+                env=child_environment() | {"LC_ALL": "C"},
                 start_new_session=True,  # Ctrl-C in a terminal ends this program, which ends the capture
             )
         except OSError as error:
@@ -342,7 +343,7 @@ def pactl(*arguments: str) -> str:
             capture_output=True,
             text=True,
             timeout=PACTL_TIMEOUT_SECONDS,
-            env=os.environ | {"LC_ALL": "C"},
+            env=child_environment() | {"LC_ALL": "C"},
             check=False,
         )
     except OSError as error:

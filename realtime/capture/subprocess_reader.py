@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from models.common.child_environment import child_environment
 from models.common.child_guard import guard_children
 from realtime.capture.live_source import LiveSource, Start, Stop
 from realtime.errors import SourceError
@@ -40,6 +41,7 @@ def start_capture_process(command: list[str], channels: int) -> Start:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
+                env=child_environment(),
                 start_new_session=True,  # Ctrl-C in a terminal ends this program, which ends the capture
             )
         except OSError as error:

@@ -15,6 +15,7 @@ import time
 import webbrowser
 from collections.abc import Awaitable, Mapping, Sequence
 
+from models.common.child_environment import SECRETS
 from models.common.child_guard import guard_children
 from models.common.cli import ArgumentParser
 from models.common.sockets import try_port
@@ -143,7 +144,8 @@ def _start_dashboard(address: str, settings: DashboardSettings, token: str) -> s
     # The output of the dashboard would only repeat the address. In a separate session the dashboard does not
     # receive Ctrl-C, and can be killed with all its children. Token and key are environment variables,
     # because every user of the machine can read command-line options.
-    environment = os.environ | {"OVERHEARD_TOKEN": token, "OVERHEARD_PAGE_KEY": settings.page_key}
+    environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
+    environment |= {"OVERHEARD_TOKEN": token, "OVERHEARD_PAGE_KEY": settings.page_key}
     return subprocess.Popen(command_line, stdout=subprocess.DEVNULL, start_new_session=True, env=environment)
 
 

@@ -23,6 +23,7 @@ from queue import SimpleQueue
 from typing import Any, TypeAlias
 
 from models.classifier import GenreClassifier, load_classifier
+from models.common.child_environment import child_environment
 from models.common.text import replace_surrogates
 from models.errors import OverheardError
 from realtime.config import AnalysisSettings, Settings
@@ -239,7 +240,13 @@ class TrackAnalyzer:
                 self._child = None
             if self._child is None:
                 argv = [sys.executable, "-m", "realtime.library.analysis", json.dumps(asdict(self._settings))]
-                self._child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                self._child = subprocess.Popen(
+                    argv,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    env=child_environment(),
+                )
             return self._child
 
     def close(self) -> None:

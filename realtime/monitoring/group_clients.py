@@ -13,6 +13,7 @@ import functools
 import signal
 from typing import Any, Protocol
 
+from models.common.child_environment import child_environment
 from models.common.descriptors import raise_descriptor_limit
 from models.common.text import first_line
 from models.errors import OverheardError
@@ -136,6 +137,7 @@ class ProcessGroupClient:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 limit=MAX_LINE_BYTES,
+                env=child_environment(),
             )
         except OSError as error:
             raise GroupLostError(

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from models.common.child_environment import child_environment
 from training.data.corpus import INDEX_FILE, Corpus
 from training.errors import TrainingError
 from training.finetuning.recipe import TrainingRun
@@ -51,7 +52,14 @@ def current_commit(package: Path = PACKAGE) -> str | None:
     """
 
     def git(*arguments: str) -> str:
-        done = subprocess.run(["git", *arguments], cwd=package, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=package,
+            capture_output=True,
+            text=True,
+            check=True,
+            env=child_environment(),
+        )
         return done.stdout.strip()
 
     try:
