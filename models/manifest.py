@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
 
+from models.common.documents import parse_json
 from models.common.validation import convert
 from models.errors import ModelError
 from models.spectrogram.spec import AudioSpec
@@ -174,7 +175,7 @@ class ModelManifest:
         """
         path = path or Path(str(files("models") / "artifacts" / SHIPPED))
         try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
+            fields = parse_json(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise ModelError(f"cannot read the model manifest {path}: {error.strerror}") from error
         except ValueError as error:
@@ -211,8 +212,9 @@ class ModelManifest:
         """
         try:
             content = self.model_path.read_bytes()
-        except OSError as error:
-            raise ModelError(f"cannot read the model file {self.model_path}: {error.strerror}") from error
+        except (OSError, ValueError) as error:  # ValueError: the name contains NUL
+            reason = getattr(error, "strerror", None) or error
+            raise ModelError(f"cannot read the model file {str(self.model_path)!r}: {reason}") from error
         digest = hashlib.sha256(content).hexdigest()
         if digest != self.sha256:
             raise ModelError(

@@ -10,12 +10,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from models.errors import OverheardError
+
 if TYPE_CHECKING:
     from platformdirs.api import PlatformDirsABC
 
 logger = logging.getLogger(__name__)
 
 APP = "overheard"
+
+
+class NoHomeError(OverheardError):
+    """User without a home folder, such as a numeric user of a container."""
 
 
 def data_folder(dirs: PlatformDirsABC | None = None) -> Path:
@@ -32,6 +38,11 @@ def data_folder(dirs: PlatformDirsABC | None = None) -> Path:
         ``~/.local/share/overheard`` on Linux, ``~/Library/Application Support/overheard`` on macOS,
         ``%LOCALAPPDATA%\\overheard`` on Windows. ``XDG_DATA_HOME`` is used on Linux and macOS. The folder
         may be missing. Files that an earlier version stored in the folder for Linux are moved first.
+
+    Raises
+    ------
+    NoHomeError
+        If the environment and the system name no home folder.
     """
     return _find_folder(dirs, "user_data_path", "XDG_DATA_HOME", "~/.local/share")
 
@@ -43,6 +54,11 @@ def config_folder(dirs: PlatformDirsABC | None = None) -> Path:
     -------
     Path
         ``~/.config/overheard`` on Linux, and the folder of ``data_folder`` on macOS and Windows.
+
+    Raises
+    ------
+    NoHomeError
+        If the environment and the system name no home folder.
     """
     return _find_folder(dirs, "user_config_path", "XDG_CONFIG_HOME", "~/.config")
 
@@ -50,7 +66,10 @@ def config_folder(dirs: PlatformDirsABC | None = None) -> Path:
 def _find_folder(dirs: PlatformDirsABC | None, name: str, variable: str, default: str) -> Path:
     """Return the folder ``name`` of ``dirs``. Files in the folder for Linux are moved to it first."""
     home = os.environ.get(variable, "")
-    linux = Path(home if os.path.isabs(home) else os.path.expanduser(default)) / APP
+    parent = home if os.path.isabs(home) else os.path.expanduser(default)
+    if not os.path.isabs(parent):  # a relative path would be a folder called ~ in the working folder
+        raise NoHomeError(f"this user has no home folder; set HOME or {variable} to an absolute path")
+    linux = Path(parent) / APP
     if dirs is None:
         if sys.platform == "linux":  # platformdirs finds the same folder, and takes 5 ms to import
             return linux
@@ -123,6 +142,20 @@ def atomic_write(path: Path, *, fsync: bool = False, mode: int = 0o666) -> Itera
         with suppress(OSError):
             unfinished.unlink()
         raise
+
+
+def expand_user(path: str) -> Path:
+    """Replace a leading ``~`` by the home folder.
+
+    Raises
+    ------
+    NoHomeError
+        If the home folder is unknown.
+    """
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise NoHomeError(f"{path} names an unknown home folder; give the whole path")
+    return Path(expanded)
 
 
 def resolve_beside(table: Path, file: str) -> Path:

@@ -22,7 +22,7 @@ from realtime.config import Settings
 from realtime.history.corrections import LabelCorrections, quarantined_files, saved_clips
 from realtime.history.errors import HistoryError
 from realtime.history.export import export_corrections
-from realtime.history.location import default_path, resolve_path
+from realtime.history.location import find_path
 from realtime.history.queries import Record, open_history, read_corrections, read_session, read_sessions
 from realtime.history.store import HistoryStore, check_header
 from realtime.protocol.history import HistorySession
@@ -76,8 +76,9 @@ def command(arguments: Sequence[str]) -> int:
     """Show or change the history."""
     options = build_parser().parse_args(arguments)
     settings = config.load(options)
-    path = Path(options.file) if options.file else None
-    path = path or resolve_path(settings.history.history) or default_path()
+    setting = settings.history.history
+    setting = "auto" if setting == "off" else setting  # earlier sessions can be read nevertheless
+    path = Path(options.file) if options.file else find_path(setting)
     since = parse_date(options.since) if options.since else float("-inf")
     if options.yes and not options.delete_all:
         raise UsageError("--yes confirms --delete-all, which is missing")

@@ -14,6 +14,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
 
 from models.common.child_environment import SECRETS
 from models.common.child_guard import guard_children
@@ -63,6 +64,8 @@ def command(arguments: Sequence[str]) -> int:
     page_port = settings.dashboard.dashboard_port
     page = f"http://127.0.0.1:{page_port}"
     # The page needs a token to select sources and to read the history. Only the page receives a new token.
+    history = resolve_path(settings.history.history)
+    settings = replace(settings, history=replace(settings.history, history=str(history or "off")))
     token = settings.server.token or secrets.token_urlsafe(24)
     children: list[subprocess.Popen[bytes]] = []
     cleanup = contextlib.ExitStack()
@@ -98,7 +101,7 @@ def command(arguments: Sequence[str]) -> int:
                 settings, ready=ready, origins=origins, selectable=SELECTABLE_SOURCES, control_token=token
             )
         )
-        hint = "; `overheard history` lists the sessions" if resolve_path(settings.history.history) else ""
+        hint = "; `overheard history` lists the sessions" if history is not None else ""
         print(f"\n  Stopped{hint}.", flush=True)
         return code
     finally:

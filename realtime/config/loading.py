@@ -14,7 +14,8 @@ from dataclasses import Field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from models.common.paths import config_folder
+from models.common.documents import read_toml
+from models.common.paths import NoHomeError, config_folder
 from models.common.text import find_nearest
 from realtime.config.settings import Settings
 from realtime.errors import SettingsError
@@ -169,13 +170,14 @@ def _format_default(setting: Field[Any]) -> str:
 def _read_file(groups: dict[str, dict[str, Any]], option: str | None, environment: Mapping[str, str]) -> None:
     """Read the file that an option or the environment names, or else the user's file if there is one."""
     named = option or environment.get(FILE_VARIABLE)
-    path = Path(named) if named else config_folder() / "settings.toml"
+    try:
+        path = Path(named) if named else config_folder() / "settings.toml"
+    except NoHomeError:
+        return
     if not named and not os.path.exists(path):  # Path.exists may raise an error
         return
-    import tomllib  # most users have no settings file
-
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = read_toml(path)
     except OSError as error:
         raise SettingsError(f"cannot read the settings file {path}: {error.strerror}") from error
     except ValueError as error:
@@ -201,6 +203,10 @@ def _parse(setting: Field[Any], value: Any, where: str) -> Any:
     """Convert a value to the type of the setting's default."""
     target: type = type(setting.default)
     try:
+        if "\0" in str(
+            value
+        ):  # no file, device or address has such a name, and Python's errors are no sentences
+            raise ValueError
         if target is tuple:
             return tuple(str(item) for item in ([value] if isinstance(value, str) else value))
         if target is bool:

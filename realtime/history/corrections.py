@@ -38,6 +38,9 @@ CLIPS_FOLDER = "corrections"
 CLIP_NAME = re.compile(r"\.?\d+-\d+\.wav(\.[0-9a-f]+\.part)?")
 """Pattern of the files written below ``CLIPS_FOLDER``. Files with other names are never deleted."""
 
+SAVED_CLIP = re.compile(rf"{CLIPS_FOLDER}/[\w&+ -]+/\d+-\d+\.wav", re.ASCII)
+"""Pattern of the clips that rows name. A history from elsewhere may name any other file."""
+
 TIME_ROUNDING_SECONDS = 1e-3
 """Seconds by which a segment of one window may seem shorter, since times in messages are rounded."""
 
@@ -109,7 +112,6 @@ class LabelCorrections:
             ) from error
 
     def _correct(self, session: int, segment: int, genre: str | None, unix: float) -> Outcome:
-        folder = self._store.path.parent
         written: list[Path] = []  # clips to delete if the transaction fails
         outdated = ""
         outcome = Outcome(ResponseCode.LABEL_REMOVED, "")
@@ -141,8 +143,8 @@ class LabelCorrections:
             for path in written:
                 _remove_clip(path)
             raise
-        if outdated and not os.path.isabs(outdated):
-            _remove_clip(folder / outdated)
+        if clip := locate_clip(self._store.path, outdated):
+            _remove_clip(clip)
         if genre is None:
             return Outcome(outcome.code, f"the correction of session {session}, segment {segment} is removed")
         text = f"session {session}, segment {segment} is now {genre}; {outcome.detail}"
@@ -164,7 +166,8 @@ class LabelCorrections:
             return stored.saved, Outcome(
                 code, "its audio is in the file that was played, which is missing now"
             )
-        if stored.saved == name and path.exists():
+        clip = locate_clip(self._store.path, stored.saved)
+        if stored.saved == name and clip is not None and clip.exists():
             return name, Outcome(code, "its audio is saved")
         try:
             content = self._read_audio(stored)
@@ -188,9 +191,9 @@ class LabelCorrections:
 
     def _read_audio(self, stored: _StoredSegment) -> bytes:
         """Return a WAV file from the present correction or from memory, empty if neither has the audio."""
-        if stored.saved:
+        if saved := locate_clip(self._store.path, stored.saved):
             with contextlib.suppress(FileNotFoundError):
-                return (self._store.path.parent / stored.saved).read_bytes()
+                return saved.read_bytes()
         if stored.span_seconds is None or self._audio is None:
             return b""
         clip = self._audio.clip(stored.source, stored.started, *stored.span_seconds)
@@ -258,6 +261,28 @@ class LabelCorrections:
             with contextlib.suppress(OSError):  # the folder holds other files, or does not exist
                 folder.rmdir()
         return sum(each.suffix == ".wav" for each in clips)
+
+
+def locate_clip(path: Path, saved: str) -> Path | None:
+    """Return the path of the clip that a row of the history at ``path`` names.
+
+    Parameters
+    ----------
+    path : Path
+        File of the history.
+    saved : str
+        Column ``sound``.
+
+    Returns
+    -------
+    Path or None
+        None if the row names no clip of this program, or if a link leads to a file elsewhere.
+    """
+    if not SAVED_CLIP.fullmatch(saved):
+        return None
+    clip = path.parent / saved
+    inside = os.path.realpath(path.parent / CLIPS_FOLDER)
+    return clip if os.path.commonpath((inside, os.path.realpath(clip))) == inside else None
 
 
 def saved_clips(path: Path) -> list[Path]:

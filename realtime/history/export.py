@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import logging
 import os
 import sqlite3
@@ -14,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from models.audio.file import AudioFile
+from models.common.paths import atomic_write
 from models.errors import OverheardError
 from realtime.history.audio_buffer import FULL_SCALE, MAX_CLIP_SECONDS, AudioClip
-from realtime.history.corrections import encode_wav, genre_folder_name
+from realtime.history.corrections import encode_wav, genre_folder_name, locate_clip
 from realtime.history.errors import HistoryError, describe_error
 from realtime.history.queries import read_corrections
 
@@ -72,12 +74,15 @@ def export_corrections(connection: sqlite3.Connection, path: Path, folder: Path)
             started = datetime.fromtimestamp(segment["started"], UTC)
             number = f"{correction['session']}-{correction['number']}"
             name = f"{genre_folder_name(correction['genre'])}/{started:%Y%m%dT%H%M%S}-{number}.wav"
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(content)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with atomic_write(folder / name, mode=0o600) as file:
+                file.write(content)
             rows.append((name, correction["genre"], "corrections", segment["genre"] or ""))
         if rows:
-            with (folder / TABLE_NAME).open("w", encoding="utf-8", newline="") as table:
-                csv.writer(table, lineterminator="\n").writerows([COLUMNS, *rows])
+            text = io.StringIO(newline="")
+            csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
+            with atomic_write(folder / TABLE_NAME, mode=0o600) as table:
+                table.write(text.getvalue().encode())
     except OSError as error:
         raise HistoryError(f"cannot write the corrections to {folder}: {describe_error(error)}") from error
     return _summarize(
@@ -124,9 +129,12 @@ def _read_audio(path: Path, saved: str, segment: sqlite3.Row) -> bytes:
     """Return the WAV file of a correction, empty if the correction has no audio."""
     if not saved:
         return b""
-    if not os.path.isabs(saved):
-        return (path.parent / saved).read_bytes()
-    return encode_wav(read_clip(saved, segment["from_seconds"], segment["to_seconds"]))
+    if os.path.isabs(saved):
+        return encode_wav(read_clip(saved, segment["from_seconds"], segment["to_seconds"]))
+    clip = locate_clip(path, saved)
+    if clip is None:
+        raise HistoryError(f"{saved!r:.200} is not a clip that this program saved")
+    return clip.read_bytes()
 
 
 def _summarize(folder: Path, genres: Counter[str], without: int, unreadable: int) -> str:

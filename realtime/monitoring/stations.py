@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from models.common.documents import read_toml
 from models.common.urls import is_url
 from realtime.errors import SettingsError
 
@@ -44,7 +44,7 @@ def read_stations(path: Path) -> list[Group]:
         If the file cannot be read, or has unknown keys, no station, a repeated name or an invalid address.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = read_toml(path)
     except OSError as error:
         raise SettingsError(f"cannot read the file of stations {path}: {error.strerror}") from error
     except ValueError as error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections.abc import Iterable
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from models.common.text import escape_formula
@@ -67,4 +68,7 @@ def _event_row(event: HistoryEvent, zone: tzinfo | None) -> tuple[float, dict[st
 
 
 def _format_time(unix: float, zone: tzinfo | None) -> str:
-    return datetime.fromtimestamp(unix, zone).astimezone(zone).isoformat(timespec="milliseconds")
+    moment = datetime.fromtimestamp(unix, zone or UTC)
+    with contextlib.suppress(ValueError):  # TZ may name an offset of more than a day: the time stays in UTC
+        moment = moment.astimezone(zone)
+    return moment.isoformat(timespec="milliseconds")

@@ -19,7 +19,8 @@ from msgspec import Meta, Struct, structs
 from dashboard.recommendations.domain.identity import artist_key, title_key
 from dashboard.recommendations.domain.localized import LocalizedMessage, localize
 from dashboard.recommendations.domain.text import MAX_NAME_CHARACTERS
-from models.common.paths import atomic_write, data_folder
+from models.common.documents import parse_json
+from models.common.paths import NoHomeError, atomic_write, data_folder
 from models.common.validation import convert
 
 log = logging.getLogger(__name__)
@@ -64,9 +65,13 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     artists: list[_Entry]
 
 
-def default_feedback_path() -> Path:
-    """Return the path of the feedback file in the user's data folder."""
-    return data_folder() / "choices.json"
+def default_feedback_path() -> Path | None:
+    """Return the path of the feedback file in the user's data folder, or None without a home folder."""
+    try:
+        return data_folder() / "choices.json"
+    except NoHomeError as error:
+        log.warning("choices of songs last until the page is closed: %s", error)
+        return None
 
 
 def parse_feedback(text: str) -> dict[str, ArtistFeedback]:
@@ -82,7 +87,7 @@ def parse_feedback(text: str) -> dict[str, ArtistFeedback]:
     ValueError
         If the text is not a feedback file. The message names the fault and its place.
     """
-    content = json.loads(text)
+    content = parse_json(text)
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise ValueError(f"it is not a file of version {VERSION}")
     known = [ArtistFeedback(**structs.asdict(entry)) for entry in convert(content, _File).artists]

@@ -23,7 +23,7 @@ from dashboard.recommendations.providers.daily_quota import DailyQuota
 from dashboard.recommendations.providers.itunes import ITunesProvider
 from dashboard.recommendations.providers.spotify.client import SpotifyProvider
 from dashboard.recommendations.providers.youtube.client import YouTubeProvider
-from models.common.paths import data_folder
+from models.common.paths import NoHomeError, data_folder
 
 logger = logging.getLogger(__name__)
 
@@ -160,10 +160,10 @@ def build_providers(
         live.append(CircuitBreaker(spotify, clock, jitter))
     if key := environment.get(YOUTUBE_VARIABLE, ""):
         base = environment.get("YOUTUBE_URL", "https://www.googleapis.com")
-        quota = DailyQuota((folder or data_folder()) / "youtube-budget.sqlite", clock)
         try:
+            quota = DailyQuota((folder or data_folder()) / "youtube-budget.sqlite", clock)
             live.append(CircuitBreaker(YouTubeProvider(key, clock, quota, base_url=base), clock, jitter))
-        except ValueError as error:  # the message does not contain the key
+        except (ValueError, NoHomeError) as error:  # the message does not contain the key
             logger.warning("YouTube is disabled: %s", error)
     if environment.get(ITUNES_VARIABLE) == "1":
         base = environment.get("ITUNES_URL", "https://itunes.apple.com")
