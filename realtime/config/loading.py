@@ -98,6 +98,11 @@ def load(options: argparse.Namespace, environment: Mapping[str, str] = os.enviro
             settings = replace(settings, **{group: replace(getattr(settings, group), **values)})
         except ValueError as error:
             raise SettingsError(str(error)) from error
+    for group, setting in _all_settings():
+        value = getattr(getattr(settings, group), setting.name)
+        # No file, device or address has such a name, and the system's errors about it are no sentences.
+        if "\0" in "".join(map(str, value if isinstance(value, tuple) else (value,))):
+            raise SettingsError(f"{setting.name} must not contain the character NUL")
     return settings
 
 
@@ -203,10 +208,6 @@ def _parse(setting: Field[Any], value: Any, where: str) -> Any:
     """Convert a value to the type of the setting's default."""
     target: type = type(setting.default)
     try:
-        if "\0" in str(
-            value
-        ):  # no file, device or address has such a name, and Python's errors are no sentences
-            raise ValueError
         if target is tuple:
             return tuple(str(item) for item in ([value] if isinstance(value, str) else value))
         if target is bool:

@@ -79,9 +79,9 @@ DEEP_JSON = "[" * 100_000 + "]" * 100_000
         (DEEP_TOML.encode(), "is not valid TOML: it is nested too deeply"),
         (b"\xff\xfe[\x00s\x00", "is not valid TOML: "),
         (b"[source]\nsource = 3\n\0", "is not valid TOML: "),
-        (b'[source]\nsource = "a\\u0000b"', "source is 'a\\x00b'; it must be of type tuple"),
-        (b'[history]\nhistory = "a\\u0000b"', "history is 'a\\x00b'; it must be of type str"),
-        (b'[model]\nmanifest = "\\u0000"', "manifest is '\\x00'; it must be of type str"),
+        (b'[source]\nsource = "a\\u0000b"', "source must not contain the character NUL"),
+        (b'[history]\nhistory = "a\\u0000b"', "history must not contain the character NUL"),
+        (b'[model]\nmanifest = "\\u0000"', "manifest must not contain the character NUL"),
     ],
     ids=["deep", "UTF-16", "NUL", "NUL in a source", "NUL in the history", "NUL in the manifest"],
 )
