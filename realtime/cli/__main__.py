@@ -1,7 +1,5 @@
 """Run ``overheard`` as ``python -m realtime.cli``."""
 
-import sys
+from realtime.cli.main import run_program
 
-from realtime.cli.main import main
-
-sys.exit(main())
+run_program()

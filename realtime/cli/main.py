@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import io
 import logging
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from models.common.logs import configure_logging
 from models.common.text import escape_control, find_nearest
@@ -105,6 +107,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error = _describe_os_error(failure)
     _print_error(f"{name}: {error}")
     return EXIT_ERROR
+
+
+def run_program() -> NoReturn:
+    """Run the command of this process, and end the process with the exit code.
+
+    Threads may still wait for an address or a driver. Python would end the program around them, and native
+    libraries would report the objects that the threads hold as leaks. The process then ends without that.
+    """
+    code = main()
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if others and all(thread.daemon for thread in others):
+        logging.shutdown()
+        atexit._run_exitfuncs()
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _run(argv: Sequence[str]) -> int:
