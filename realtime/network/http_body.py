@@ -56,6 +56,8 @@ class HttpBody:
         self._parser = IcyParser(int(interval)) if _INTERVAL.fullmatch(interval) else None
         self._audio = bytearray()
         self._decompressor: zlib._Decompress | None = None
+        if self._response.length == 0 and (self._parser or name):
+            self._response.length = None  # a station, whose server states a length that is not true
         self._length = self._response.length
         self.endless = bool(self._parser or name) or (self._length is None and not self._response.chunked)
         encoding = clean_text(header("Content-Encoding") or "").lower()
