@@ -103,6 +103,13 @@ def frames_received(page: Page) -> list[bytes]:
     return frames
 
 
+def status(page: Page, address: str) -> int:
+    """Open an address and return the status of the response."""
+    response = page.goto(address, wait_until="commit")
+    assert response is not None
+    return response.status
+
+
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "radio.example"])
 def test_the_page_gets_the_token_under_its_own_names(page: Page, port: int, name: str) -> None:
     frames = frames_received(page)
@@ -152,11 +159,14 @@ def test_the_key_page_opens_the_page_and_the_browser_remembers_the_key(
         assert frames == []
         page.get_by_label("Key of this page").fill(KEY)
         page.get_by_role("button", name="Open").click()
-        expect(page.get_by_role("link", name="Model and health")).to_be_visible()
-        page.goto(f"http://127.0.0.1:{port}/")
-        expect(page.get_by_role("link", name="Model and health")).to_be_visible()
+        expect(page.locator("#root")).to_be_attached()  # the element of Streamlit
+        assert status(page, f"http://127.0.0.1:{port}/session") == 200
         page.context.clear_cookies()
+        assert status(page, f"http://127.0.0.1:{port}/session") == 401
         page.goto("about:blank")
         page.goto(f"http://127.0.0.1:{port}/model#key={KEY}")
-        expect(page.get_by_role("link", name="Model and health")).to_be_visible()
-        assert KEY not in page.url
+        page.wait_for_url(f"http://127.0.0.1:{port}/model")  # without the key
+        assert status(page, f"http://127.0.0.1:{port}/session") == 200
+        page.context.clear_cookies()
+        page.goto(f"http://127.0.0.1:{port}//evil.example/#key={KEY}")
+        page.wait_for_url(f"http://127.0.0.1:{port}//evil.example/")  # the path leads to no other server

@@ -20,6 +20,7 @@ from websockets.sync.client import connect
 from dashboard.recommendations.providers.catalog import songs as catalog
 from realtime.cli.run import has_display
 from tests.support.network import free_port, is_listening
+from tests.support.page_server import request
 from tests.support.waiting import wait_until
 
 SPEED = 4
@@ -169,6 +170,20 @@ def test_only_the_page_may_change_the_source(
             assert [m["type"] for m in messages if m["type"] in ("hello", "sources")] == kinds
     offered = next(m for m in messages if m["type"] == "sources")["available"]
     assert [each["name"] for each in offered] == ["demo", "system", "mic"]
+
+
+def test_the_page_asks_for_the_key_of_the_settings_under_the_allowed_names() -> None:
+    key = "the-key-of-this-page"
+    with run_program({"OVERHEARD_PAGE_KEY": key}, "--allow-host", "radio.example") as (process, address):
+        port = int(address.rpartition(":")[2])
+        wait_until(lambda: is_listening(port))
+        authorized = {"Authorization": f"Bearer {key}"}
+        for host, status in (("localhost", 200), ("radio.example", 200), ("evil.example", 403)):
+            assert request(port, "/", authorized | {"Host": host})[0] == status
+        assert request(port, "/")[0] == 401
+        process.terminate()
+        output, errors = process.communicate(timeout=15)
+        assert key not in output + errors
 
 
 @pytest.mark.parametrize(
