@@ -20,18 +20,11 @@ import numpy as np
 
 from models.audio.decoder_server import HEADER
 from models.audio.samples import Samples
+from models.common.child_environment import child_environment
 from models.errors import AudioError
 
 CAN_FORK: Final = sys.platform == "linux"
 """True if a server forks the decoders. Elsewhere each decoder is a new program, which starts more slowly."""
-
-KEPT_VARIABLES: Final = (
-    "PATH", "HOME", "USERPROFILE", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT",
-    "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "VIRTUAL_ENV",
-    "MALLOC_ARENA_MAX", "PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE",
-    "PYTHONPYCACHEPREFIX",
-)  # fmt: skip
-"""Environment variables that decoders receive. The others may be passwords and keys."""
 
 EXIT_SECONDS: Final = 2.0
 """Time in which the server ends at the end of this program, before it is killed."""
@@ -65,7 +58,8 @@ class DecoderProcess:
         self, job: str, arguments: Mapping[str, Any], display_name: str, *, fork: bool = CAN_FORK
     ) -> None:
         self._display_name = display_name
-        request = json.dumps({"job": job, "arguments": arguments, "environment": kept_environment()}).encode()
+        content = {"job": job, "arguments": arguments, "environment": child_environment()}
+        request = json.dumps(content).encode()
         try:
             self._link: _Link = _ForkedLink(request) if fork else _ProgramLink(request)
         except OSError as error:
@@ -131,15 +125,6 @@ class DecoderProcess:
             self._link.close()
 
 
-def kept_environment() -> dict[str, str]:
-    """Return the environment of a decoder, without secrets."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name.upper() in KEPT_VARIABLES or name.startswith("COVERAGE_")
-    }
-
-
 class _Link:
     """Connection to a decoder's process."""
 
@@ -203,7 +188,7 @@ class _ProgramLink(_Link):
             [*SERVER_ARGV, "--once"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=kept_environment(),
+            env=child_environment(),
         )
         if self._process.stdin is None or self._process.stdout is None:
             raise ValueError("the decoder was started without pipes")
@@ -255,7 +240,7 @@ class _Server:
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 # One thread, because only the thread that forks exists in the forked process.
-                env=kept_environment() | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                env=child_environment() | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             )
 
     def close(self) -> None:

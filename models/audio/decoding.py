@@ -9,6 +9,7 @@ import numpy as np
 import soxr
 
 from models.audio.samples import Samples, sanitize_samples
+from models.errors import AudioError
 
 if TYPE_CHECKING:
     import av
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
 BLOCK_SECONDS = 0.1
 """Length of decoded blocks, about four frames. Processing a block costs as much as decoding the block."""
 
+MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 4_000, 384_000
+"""Hz that are decoded. A header may state 2 GHz, for which FFmpeg would allocate gigabytes."""
+
 MAX_PLANES = 7
-"""Channels that PyAV 18 can return as separate planes. With eight, PyAV reads beyond the list of planes."""
+"""Channels that PyAV can return as separate planes. With eight, PyAV reads beyond the list of planes."""
 
 
 class StreamResampler:
@@ -60,6 +64,21 @@ class StreamResampler:
         return round(source_position * self.target_rate / self.source_rate)
 
 
+def check_sample_rate(sample_rate: int, display_name: str) -> None:
+    """Refuse a sample rate that cannot be the rate of audio.
+
+    Raises
+    ------
+    AudioError
+        If the rate is not supported.
+    """
+    if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
+        raise AudioError(
+            f"{display_name} has a sample rate of {sample_rate:,} Hz; "
+            f"{MIN_SAMPLE_RATE:,} to {MAX_SAMPLE_RATE:,} Hz are supported"
+        )
+
+
 class MonoDecoder:
     """Converter of decoded frames to mono float32 blocks of one sample rate.
 
@@ -69,10 +88,13 @@ class MonoDecoder:
     ----------
     sample_rate : int
         Hz of the blocks.
+    display_name : str
+        Name of the input in messages.
     """
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, display_name: str = "the audio") -> None:
         self.sample_rate = sample_rate
+        self._display_name = display_name
         self._block_samples = max(1, round(BLOCK_SECONDS * sample_rate))
         self._format: tuple[str, str, int] | None = None
         self._converter: av.AudioResampler | None = None
@@ -86,12 +108,18 @@ class MonoDecoder:
         ------
         (n,) float32
             ``BLOCK_SECONDS`` long. The last block before a change of format may be shorter.
+
+        Raises
+        ------
+        AudioError
+            If the sample rate is not supported, or if FFmpeg cannot convert the channels.
         """
         import av
 
         frame_format = (frame.format.name, frame.layout.name, frame.sample_rate)
         if frame_format != self._format:
             yield from self.flush()
+            check_sample_rate(frame.sample_rate, self._display_name)
             self._format = frame_format
             planar = frame.layout.nb_channels <= MAX_PLANES
             self._converter = av.AudioResampler(format="fltp" if planar else "flt", rate=self.sample_rate)
@@ -113,11 +141,20 @@ class MonoDecoder:
         self._parts, self._held = [], 0
 
     def _convert(self, frame: av.AudioFrame | None) -> None:
+        import av.error
+
         if self._converter is None:
             raise ValueError("call push first")
-        for converted in self._converter.resample(frame):
-            samples = converted.to_ndarray().astype(np.float32, copy=False)
-            if not converted.format.is_planar:
-                samples = samples.reshape(-1, converted.layout.nb_channels).T
+        try:
+            converted = self._converter.resample(frame)
+        except (av.error.FFmpegError, ValueError) as error:
+            layout = self._format[1] if self._format else "an unknown layout"
+            raise AudioError(
+                f"{self._display_name} has channels that FFmpeg cannot convert: {layout}"
+            ) from error
+        for each in converted:
+            samples = each.to_ndarray().astype(np.float32, copy=False)
+            if not each.format.is_planar:
+                samples = samples.reshape(-1, each.layout.nb_channels).T
             self._parts.append(samples)
-            self._held += converted.samples
+            self._held += each.samples

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from models.audio.decoding import MonoDecoder, StreamResampler
+from models.audio.decoding import MonoDecoder, StreamResampler, check_sample_rate
 from models.audio.formats import file_location, restriction_options
+from models.audio.ogg import CAPTURE, OggLinks
 from models.audio.samples import Samples
+from models.common.text import clean_text
 from models.errors import AudioError
 
 if TYPE_CHECKING:
@@ -45,26 +48,34 @@ class AudioFile:
     """
 
     def __init__(self, path: str, *, display_name: str = "") -> None:
+        self._display_name = display_name or path
+        self._length = self._damaged = 0
+        self._open(file_location(path))
+        self.sample_rate = int(self._stream.codec_context.sample_rate)
+        microseconds = self._container.duration
+        self.duration_seconds: float | None = microseconds / 1e6 if microseconds else None
+        self._ogg = _open_ogg(path)
+        self._links = OggLinks(self._ogg) if self._ogg else None
+        if self._links:
+            self._container.close()
+            self._open(self._links)
+
+    def _open(self, file: str | OggLinks) -> None:
         import av
         import av.error
 
-        self._display_name = display_name or path
         av.logging.set_level(None)  # FFmpeg would print to the terminal of this program
         try:
-            self._container = av.open(
-                file_location(path),
-                options=restriction_options("file"),
-                metadata_errors="ignore",
+            container = av.open(
+                file, "r", container_options=restriction_options("file"), metadata_errors="ignore"
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             if isinstance(error, av.error.ArgumentError):  # the format is not on the list
                 reason = "its container is not one of sound"
             raise AudioError(f"{self._display_name} is not audio that FFmpeg can decode: {reason}") from error
-        self._stream = find_audio_stream(self._container, self._display_name)
-        self.sample_rate = int(self._stream.codec_context.sample_rate)
-        microseconds = self._container.duration
-        self.duration_seconds: float | None = microseconds / 1e6 if microseconds else None
+        self._container = container
+        self._stream = find_audio_stream(container, self._display_name)
 
     def blocks(self) -> Iterator[Samples]:
         """Decode the file and yield its blocks. The method may be called once.
@@ -79,17 +90,32 @@ class AudioFile:
         AudioError
             If the file contains no audio.
         """
+        to_mono = MonoDecoder(self.sample_rate, self._display_name)
+        yield from self._decode(to_mono)
+        while self._links and self._links.next_link():
+            self._container.close()
+            try:
+                self._open(self._links)
+            except AudioError as error:
+                logger.warning("a part is left out: %s", error)
+                continue
+            yield from self._decode(to_mono)
+        if self._damaged:
+            logger.warning("%s: %d damaged packets were skipped", self._display_name, self._damaged)
+        if not self._length:
+            raise AudioError(f"{self._display_name} contains no audio that FFmpeg can decode")
+
+    def _decode(self, to_mono: MonoDecoder) -> Iterator[Samples]:
+        """Decode the open container."""
         import av.error
 
-        to_mono = MonoDecoder(self.sample_rate)
-        length = damaged = 0
         packets = self._container.demux(self._stream)
         while True:
             try:
                 packet = next(packets, None)
                 frames = packet.decode() if packet is not None else []
             except av.error.InvalidDataError:
-                damaged += 1
+                self._damaged += 1
                 continue
             except (av.error.FFmpegError, OSError) as error:
                 logger.warning("%s ends early: %s", self._display_name, error.strerror or error)
@@ -98,23 +124,34 @@ class AudioFile:
                 break
             for frame in frames:
                 for samples in to_mono.push(frame):
-                    length += len(samples)
+                    self._length += len(samples)
                     yield samples
         for samples in to_mono.flush():
-            length += len(samples)
+            self._length += len(samples)
             yield samples
-        if damaged:
-            logger.warning("%s: %d damaged packets were skipped", self._display_name, damaged)
-        if not length:
-            raise AudioError(f"{self._display_name} contains no audio that FFmpeg can decode")
 
     def close(self) -> None:
         """Close the file."""
         self._container.close()
+        if self._ogg:
+            self._ogg.close()
+
+
+def _open_ogg(path: str) -> BinaryIO | None:
+    """Open a file that begins like Ogg, which may have several links. Other files and pipes give None."""
+    if not os.path.isfile(path):
+        return None
+    file = open(path, "rb")
+    if file.peek(len(CAPTURE)).startswith(CAPTURE):
+        return file
+    file.close()
+    return None
 
 
 def find_audio_stream(container: av.container.InputContainer, display_name: str) -> av.AudioStream:
-    """Return the first audio stream of a container. Close the container if it has no audio stream.
+    """Return the first audio stream that FFmpeg can decode. Close the container if there is none.
+
+    If there are several audio streams, the choice and its language are logged.
 
     Parameters
     ----------
@@ -125,17 +162,30 @@ def find_audio_stream(container: av.container.InputContainer, display_name: str)
     Raises
     ------
     AudioError
-        If there is no audio stream, or if FFmpeg has no decoder for the audio stream.
+        If there is no audio stream, if FFmpeg has no decoder for any of them, or if the sample rate is not
+        supported.
     """
-    if not container.streams.audio:
-        container.close()
+    streams = container.streams.audio
+    for number, stream in enumerate(streams, 1):
+        decoder = stream.codec_context
+        if decoder is None or not decoder.sample_rate:
+            continue
+        try:
+            check_sample_rate(decoder.sample_rate, display_name)
+        except AudioError:
+            container.close()
+            raise
+        if len(streams) > 1:
+            language = clean_text(stream.language or "unknown")
+            logger.warning(
+                "%s has %d audio tracks; track %d (language: %s) is analyzed",
+                display_name, len(streams), number, language,
+            )  # fmt: skip
+        return stream
+    container.close()
+    if not streams:
         raise AudioError(f"{display_name} has no audio stream")
-    stream = container.streams.audio[0]
-    decoder = stream.codec_context
-    if decoder is None or not decoder.sample_rate:
-        container.close()
-        raise AudioError(f"{display_name} has an audio format that FFmpeg cannot decode")
-    return stream
+    raise AudioError(f"{display_name} has an audio format that FFmpeg cannot decode")
 
 
 def decode_file(path: str, sample_rate: int) -> Samples:

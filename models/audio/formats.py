@@ -7,6 +7,8 @@ accepted.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 from typing import Final
 
@@ -21,8 +23,25 @@ NO_PROTOCOL: Final = "none"
 """Value of ``protocol_whitelist`` for content from a Python file. FFmpeg then opens nothing itself."""
 
 
+@functools.cache
+def _audio_decoders() -> str:
+    """Return FFmpeg's names of all decoders of audio, separated by commas."""
+    import av.codec
+
+    names = set()
+    for name in av.codec.codecs_available:
+        with contextlib.suppress(ValueError):  # the name of an encoder
+            codec = av.codec.Codec(name, "r")
+            if codec.type == "audio":
+                names.add(codec.name)
+    return ",".join(sorted(names))
+
+
 def restriction_options(*protocols: str, more_formats: tuple[str, ...] = ()) -> dict[str, str]:
     """Return the options of FFmpeg that accept ``SOUND_FORMATS`` and these protocols only.
+
+    They are for ``container_options`` of ``av.open``. With ``options``, they would be options of each decoder
+    too. Pictures are not decoded, since a cover of 1 MB may have 1 GB of pixels.
 
     Parameters
     ----------
@@ -32,6 +51,7 @@ def restriction_options(*protocols: str, more_formats: tuple[str, ...] = ()) -> 
         Containers that are accepted too.
     """
     return {
+        "codec_whitelist": _audio_decoders(),
         "format_whitelist": ",".join(SOUND_FORMATS + more_formats),
         "protocol_whitelist": ",".join(protocols) or NO_PROTOCOL,
     }

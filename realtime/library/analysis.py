@@ -148,7 +148,7 @@ class TrackAnalyzer:
         self._lock = threading.Lock()
         """Lock for the start of a child, so that no child starts after ``close``."""
         self._closed = threading.Event()
-        self._folder: tempfile.TemporaryDirectory[str] | None = None  # made for the first track of a bucket
+        self._folder = tempfile.TemporaryDirectory(prefix="overheard-", ignore_cleanup_errors=True)
         self._fetching = ThreadPoolExecutor(1, thread_name_prefix="fetching")
 
     def analyze(self, tracks: Sequence[LibraryTrack]) -> Iterator[Row]:
@@ -165,7 +165,7 @@ class TrackAnalyzer:
             if number + 1 < len(tracks):
                 upcoming = self._fetch(tracks[number + 1])
             try:
-                fetched = current.result() if current else FetchedFile(track, Path())
+                fetched = current.result() if current else FetchedFile(track, Path(self._folder.name))
             except SourceError as error:
                 if self._closed.is_set():
                     raise
@@ -180,8 +180,6 @@ class TrackAnalyzer:
     def _fetch(self, track: LibraryTrack) -> Future[FetchedFile] | None:
         if not is_s3(track.uri):
             return None
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="overheard-", ignore_cleanup_errors=True)
         return self._fetching.submit(FetchedFile, track, Path(self._folder.name), stop=self._closed)
 
     def _analyze_file(self, track: LibraryTrack, path: str) -> Row:
@@ -261,8 +259,7 @@ class TrackAnalyzer:
             child.kill()
             child.wait()
             _close_pipes(child)
-        if self._folder is not None:
-            self._folder.cleanup()
+        self._folder.cleanup()
 
 
 def _close_pipes(child: subprocess.Popen[str]) -> None:

@@ -28,8 +28,7 @@ AUDIO_SUFFIXES = frozenset(
 def find_tracks(places: Iterable[str]) -> Iterator[LibraryTrack]:
     """Yield the tracks of each place, sorted by name within the place.
 
-    A track that is named twice is yielded twice. Links to folders are followed, and a folder that several
-    links lead to is searched once. A missing track of a list is yielded too, so that its row
+    A track that is named twice is yielded twice. A missing track of a list is yielded too, so that its row
     in the table contains the error.
 
     Parameters
@@ -64,28 +63,11 @@ def _find_in_folder(top: str) -> Iterator[LibraryTrack]:
         if error.filename == top:
             raise SourceError(f"cannot read the folder {top}: {error.strerror}") from error
 
-    visited: set[tuple[int, int]] = set()  # devices and inodes of the folders, since links may form circles
-    for folder, subfolders, names in os.walk(top, onerror=raise_for_top, followlinks=True):
-        if not _is_new(folder, visited):
-            subfolders.clear()
-            continue
+    for folder, subfolders, names in os.walk(top, onerror=raise_for_top):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES:
                 yield _local_track(os.path.join(folder, name))
-
-
-def _is_new(folder: str, visited: set[tuple[int, int]]) -> bool:
-    """Add a folder to those visited. Return False if it was visited before under this or another name."""
-    try:
-        status = os.stat(folder)
-    except OSError:  # removed since it was listed
-        return False
-    key = status.st_dev, status.st_ino
-    if key in visited:
-        return False
-    visited.add(key)
-    return True
 
 
 def _local_track(path: str) -> LibraryTrack:

@@ -5,7 +5,7 @@ Everything in this module runs in the process of a decoder, see ``realtime.netwo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from models.audio.decoding import MonoDecoder
@@ -16,7 +16,7 @@ from models.errors import AudioError
 from realtime.errors import SourceError
 from realtime.network.http_body import HttpBody
 from realtime.network.http_client import HttpClient
-from realtime.network.icy import format_tag_title, parse_packed_tags
+from realtime.network.icy import format_tag_title
 
 if TYPE_CHECKING:
     import av
@@ -35,6 +35,8 @@ class StreamDecoder:
         Client whose ``failure`` explains an early end.
     body : HttpBody or None
         Body that the container reads. None for HLS and RTSP.
+    open_next_link : callable
+        Returns the next link of a chained Ogg stream, or None at the end.
 
     Attributes
     ----------
@@ -57,18 +59,17 @@ class StreamDecoder:
         shown_url: str,
         client: HttpClient,
         body: HttpBody | None,
+        open_next_link: Callable[[], av.container.InputContainer | None] = lambda: None,
     ) -> None:
         self._container = container
         self._shown_url = shown_url
         self._client = client
         self._body = body
+        self._open_next_link = open_next_link
         # The title of RTSP is the name of the session, not of the music.
         self._tags = {} if shown_url.startswith("rtsp") else dict(container.metadata)
         self.station = body.station if body else ""
-        try:
-            self._stream = find_audio_stream(container, shown_url)
-        except AudioError as error:
-            raise SourceError(str(error)) from error
+        self._stream = _find_stream(container, shown_url)
         self._tags |= self._stream.metadata
         self.sample_rate = int(self._stream.codec_context.sample_rate)
         microseconds = container.duration
@@ -86,11 +87,27 @@ class StreamDecoder:
         SourceError
             If the stream ended early. The end of a station is always early.
         """
+        to_mono = MonoDecoder(self.sample_rate, self._shown_url)
+        while True:
+            yield from self._decode_link(to_mono)
+            if (container := self._open_next_link()) is None:
+                break
+            self._container.close()
+            self._container = container
+            self._stream = _find_stream(container, self._shown_url)
+            self._tags = container.metadata | self._stream.metadata
+        if failure := self._client.failure or self._client.seek_failure:
+            raise SourceError(failure)
+        if self._endless:
+            event = "closed the connection" if self._body else "stopped sending"
+            raise SourceError(f"{self._shown_url} {event}")
+
+    def _decode_link(self, to_mono: MonoDecoder) -> Iterator[tuple[Samples, str]]:
+        """Decode the open container."""
         import av.error
 
-        to_mono = MonoDecoder(self.sample_rate)
-        title = format_tag_title(self._tags)
         packets = self._container.demux(self._stream)
+        tag_title = format_tag_title(self._tags)
         failure = ""
         while True:
             try:
@@ -103,33 +120,29 @@ class StreamDecoder:
                 break
             if packet is None:
                 break
-            title = self._update_title(title, packet)
+            title = (self._body and self._body.title) or tag_title
             for frame in frames:
                 self._client.record_heard(frame.samples / self.sample_rate)
                 for samples in to_mono.push(frame):
                     yield samples, title
+        title = (self._body and self._body.title) or tag_title
         for samples in to_mono.flush():
             yield samples, title
-        if failure := failure or self._client.failure or self._client.seek_failure:
+        if failure:
             raise SourceError(failure)
-        if self._endless:
-            event = "closed the connection" if self._body else "stopped sending"
-            raise SourceError(f"{self._shown_url} {event}")
-
-    def _update_title(self, title: str, packet: av.Packet[av.AudioStream]) -> str:
-        """Return the title of the ICY metadata or of a new Ogg stream in the packet, or the same title."""
-        if self._body and self._body.title:
-            return self._body.title
-        for data in packet.iter_sidedata():
-            if data.data_type == "strings_metadata":  # tags at the beginning of the next Ogg stream
-                title = format_tag_title(parse_packed_tags(bytes(data)))
-        return title
 
     def close(self) -> None:
         """Close the container and its connection."""
         self._container.close()
         if self._body:
             self._body.close()
+
+
+def _find_stream(container: av.container.InputContainer, shown_url: str) -> av.AudioStream:
+    try:
+        return find_audio_stream(container, shown_url)
+    except AudioError as error:
+        raise SourceError(str(error)) from error
 
 
 def describe_ffmpeg_error(shown_url: str, error: Exception) -> str:

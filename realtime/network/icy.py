@@ -103,9 +103,3 @@ def format_tag_title(tags: Mapping[str, str]) -> str:
     lower = {name.lower(): value for name, value in tags.items()}
     parts = [clean_label(lower.get(name, "")) for name in ("artist", "title")]
     return clean_label(" - ".join(part for part in parts if part))
-
-
-def parse_packed_tags(data: bytes) -> dict[str, str]:
-    r"""Parse the tags that FFmpeg packs beside a packet: ``name\0value\0name\0value\0``."""
-    texts = [decode_text(text) for text in data.split(b"\0")]
-    return dict(zip(texts[0::2], texts[1::2], strict=False))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from models.audio.formats import restriction_options
+from models.audio.ogg import CAPTURE, OggLinks
 from models.common.text import decode_text
 from models.common.urls import is_url, join_url, redact_url, show_url
 from realtime.errors import SourceError
@@ -162,10 +163,18 @@ def _open_body(body: HttpBody, client: HttpClient, read_timeout_seconds: float) 
         raise SourceError(f"{shown_url} is a web page and not audio; name the address of the stream itself")
     options = restriction_options() | (_STATION_OPTIONS if body.endless else {})
     try:
-        container = _open_container(
-            body, shown_url, client, read_timeout_seconds, buffer_size=READ_BUFFER_BYTES, options=options
-        )
-        return StreamDecoder(container, shown_url, client, body)
+        links = OggLinks(body) if body.peek(len(CAPTURE)).startswith(CAPTURE) else None
+
+        def open_link() -> av.container.InputContainer:
+            return _open_container(
+                links or body, shown_url, client, read_timeout_seconds, buffer_size=READ_BUFFER_BYTES,
+                container_options=options,
+            )  # fmt: skip
+
+        def open_next_link() -> av.container.InputContainer | None:
+            return open_link() if links and links.next_link() else None
+
+        return StreamDecoder(open_link(), shown_url, client, body, open_next_link)
     except SourceError:
         body.close()
         raise
@@ -198,7 +207,7 @@ def _open_media_playlist(body: HttpBody, client: HttpClient, read_timeout_second
         read_timeout_seconds + SEGMENT_SECONDS,
         format="hls",
         io_open=SegmentOpener(body.url, playlist, client),
-        options=restriction_options("http", "https", more_formats=("hls",)) | _HLS_OPTIONS,
+        container_options=restriction_options("http", "https", more_formats=("hls",)) | _HLS_OPTIONS,
     )
     return StreamDecoder(container, shown_url, client, None)
 
@@ -238,7 +247,7 @@ def _open_rtsp(url: str, client: HttpClient, read_timeout_seconds: float) -> Str
     if url.lower().startswith("rtsps://"):
         options |= {"tls_verify": "1", "ca_file": _find_authorities()}
     try:
-        container = _open_container(url, shown_url, client, read_timeout_seconds, options=options)
+        container = _open_container(url, shown_url, client, read_timeout_seconds, container_options=options)
     except SourceError as error:
         if shown_url.startswith("rtsps:"):  # FFmpeg has one error for all failures of TLS
             raise SourceError(f"{error}; does this machine trust its certificate?") from None
@@ -247,7 +256,11 @@ def _open_rtsp(url: str, client: HttpClient, read_timeout_seconds: float) -> Str
 
 
 def _open_container(
-    file: str | HttpBody, shown_url: str, client: HttpClient, read_timeout_seconds: float, **more: Any
+    file: str | HttpBody | OggLinks,
+    shown_url: str,
+    client: HttpClient,
+    read_timeout_seconds: float,
+    **more: Any,
 ) -> av.container.InputContainer:
     import av
     import av.error

@@ -6,7 +6,6 @@ The consumer of ``blocks`` sets the pace of these sources.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -192,18 +191,14 @@ def _check_path(path: Path) -> None:
     if os.path.isdir(path):  # Path.is_dir may raise an error
         raise SourceError(f"{path} is a directory; name an audio file")
     try:
-        status = path.stat()
-        if not stat.S_ISREG(
-            status.st_mode
-        ):  # reading could wait forever, and a second time would find nothing
-            raise SourceError(f"{path} is a pipe or a device; save the sound to a file and name the file")
+        size = path.stat().st_size
         with path.open("rb"):
             pass
     except FileNotFoundError as error:
         raise SourceError(f"{path} does not exist") from error
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror}") from error
-    if not status.st_size:
+    if not size:
         raise SourceError(f"{path} is empty (0 bytes)")
 
 

@@ -113,6 +113,7 @@ def as_mp3() -> bytes:
     written = io.BytesIO()
     with av.open(written, "w", format="mp3") as container:
         stream = container.add_stream("libmp3lame", rate=rate)
+        assert isinstance(stream, av.AudioStream)
         stream.bit_rate = BIT_RATE
         whole = np.ascontiguousarray(sound[np.newaxis].astype(np.float32))
         for start in range(0, whole.shape[1], 1152):

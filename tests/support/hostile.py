@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from tests.support.audio import tone
+
 REFERRING_TEXTS = {
     "sdp": (
         "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
@@ -28,3 +36,55 @@ REFERRING_TEXTS = {
     "smil": '<smil><body><audio src="http://127.0.0.1:{port}/secret"/></body></smil>',
 }
 """Texts of a kind each. ``{folder}`` and ``{port}`` stand for a folder with sound.wav and a web server."""
+
+
+def wav(channels: int = 2, rate: int = 44_100, mask: int | None = None, seconds: float = 0.2) -> bytes:
+    """Return a WAV file with a tone of 440 Hz in each channel. ``rate`` is only written in the header."""
+    sound = (tone(440, seconds, 44_100) * 32_767).astype("<i2")
+    data = np.repeat(sound[:, np.newaxis], channels, axis=1).tobytes()
+    frame = 2 * channels
+    kind, bytes_per_second = 1 if mask is None else 0xFFFE, rate * frame & 0xFFFFFFFF
+    form = struct.pack("<HHIIHH", kind, channels, rate, bytes_per_second, frame & 0xFFFF, 16)
+    if mask is not None:
+        form += struct.pack("<HHI", 22, 16, mask) + bytes.fromhex("0100000000001000800000aa00389b71")
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def caf(labels: Sequence[int], tag: int = 0) -> bytes:
+    """Return a CAF file of 0.2 s whose channels have these labels."""
+    channels = max(1, len(labels))
+    sound = (tone(440, 0.2, 44_100) * 32_767).astype(">i2")
+    data = np.repeat(sound[:, np.newaxis], channels, axis=1).tobytes()
+    description = struct.pack(">d4sIIIII", 44_100, b"lpcm", 0, 2 * channels, 1, channels, 16)
+    layout = struct.pack(">III", tag, 0, len(labels))
+    layout += b"".join(struct.pack(">IIfff", label, 0, 0, 0, 0) for label in labels)
+    return (
+        struct.pack(">4sHH", b"caff", 1, 0)
+        + b"desc" + struct.pack(">q", len(description)) + description
+        + b"chan" + struct.pack(">q", len(layout)) + layout
+        + b"data" + struct.pack(">q", len(data) + 4) + bytes(4) + data
+    )  # fmt: skip
+
+
+def large_picture(pixels: int) -> bytes:
+    """Return a PNG with a width and height of ``pixels``, which is about a thousand times smaller."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    packer, row = zlib.compressobj(1), bytes(1 + 3 * pixels)
+    data = b"".join(packer.compress(row) for _ in range(pixels)) + packer.flush()
+    header = struct.pack(">IIBBBBB", pixels, pixels, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def id3_cover(picture: bytes) -> bytes:
+    """Return the tag of an MP3 file with a picture."""
+
+    def size(n: int) -> bytes:
+        return bytes((n >> shift) & 127 for shift in (21, 14, 7, 0))
+
+    content = b"\0image/png\0\3\0" + picture
+    frame = b"APIC" + size(len(content)) + b"\0\0" + content
+    return b"ID3\4\0\0" + size(len(frame)) + frame

@@ -162,7 +162,7 @@ def _read_artist(path: Path) -> str:
 
     try:
         with av.open(
-            file_location(str(path)), options=restriction_options("file"), metadata_errors="ignore"
+            file_location(str(path)), container_options=restriction_options("file"), metadata_errors="ignore"
         ) as container:
             tags = dict(container.metadata)
             for stream in container.streams.audio[:1]:  # Ogg keeps its tags in the stream

@@ -14,6 +14,7 @@ from realtime.capture import LiveSource
 from realtime.capture.live_source import MAX_QUEUED_BLOCKS, Stop
 from realtime.capture.subprocess_reader import start_capture_process
 from realtime.errors import SourceError
+from tests.support.audio import tone
 from tests.support.audio_source_contract import RATE, start_idle
 from tests.support.clock import VirtualClock
 
@@ -83,3 +84,11 @@ def test_the_last_block_is_not_lost_when_the_capture_ends_meanwhile() -> None:
 def test_a_child_that_cannot_start_is_explained() -> None:
     with pytest.raises(SourceError, match=r"cannot start no-such-program: .*; install pulseaudio-utils"):
         LiveSource("x", RATE, start_capture_process(["no-such-program"], 1), VirtualClock())
+
+
+def test_one_inverted_channel_is_captured() -> None:
+    """The mean of such channels is silence."""
+    sound = tone(440, 0.1, RATE)
+    source = LiveSource("fake", RATE, start_idle, VirtualClock())
+    source.deliver(np.stack([sound, -sound], axis=1))
+    assert np.array_equal(next(iter(source.blocks())).samples, sound)

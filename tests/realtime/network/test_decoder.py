@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -15,8 +17,9 @@ from realtime.errors import SourceCrashError
 from realtime.network.source import StreamSource
 from realtime.sources.factory import open_source
 from tests.support.audio import tone, write
+from tests.support.clock import VirtualClock
 from tests.support.stream_servers import Answer, web_server
-from tests.support.streams import RATE, take_blocks
+from tests.support.streams import RATE, join_samples, measure_pitch, take_blocks
 
 
 def decoders() -> set[psutil.Process]:
@@ -61,3 +64,30 @@ def test_a_station_that_crashes_the_decoder_each_time_is_given_up(station: str) 
     with closing(open_source(station, 1.0, SystemClock())) as source:
         with pytest.raises(SourceCrashError, match=given_up):
             play(source)
+
+
+def test_a_station_whose_links_change_rate_and_channels_is_heard_without_a_break(tmp_path: Path) -> None:
+    content = b""
+    for number, (rate, channels) in enumerate([(44_100, 2), (22_050, 1), (44_100, 1)]):
+        sound = np.repeat(tone(440 * (number + 1), 2, rate)[:, np.newaxis], channels, axis=1)
+        source_file = str(write(tmp_path / "s.wav", sound, rate))
+        command = [
+            "ffmpeg",
+            "-v",
+            "error",
+            "-y",
+            "-i",
+            source_file,
+            "-c:a",
+            "libvorbis",
+            str(tmp_path / "s.ogg"),
+        ]
+        subprocess.run(command, check=True, timeout=30)
+        content += (tmp_path / "s.ogg").read_bytes()
+    with web_server({"live": Answer(content, length=False)}) as server:
+        with closing(StreamSource(server.url("live"), VirtualClock())) as source:
+            blocks = source.blocks()
+            received = join_samples(take_blocks(blocks, 5.8))  # then the station has closed the connection
+    for number in range(3):
+        middle = received[int((2 * number + 0.5) * 44_100) : int((2 * number + 1.5) * 44_100)]
+        assert measure_pitch(middle, 44_100) == pytest.approx(440 * (number + 1), abs=3)

@@ -12,7 +12,6 @@ from models.common.text import clean_text, decode_text
 from realtime.network.icy import (
     IcyParser,
     format_tag_title,
-    parse_packed_tags,
     parse_stream_title,
 )
 from tests.support.waiting import at_most
@@ -149,8 +148,3 @@ def test_a_hostile_title_takes_no_time(piece: bytes) -> None:
 )
 def test_titles_of_tags(tags: dict[str, str], title: str) -> None:
     assert format_tag_title(tags) == title
-
-
-def test_tags_beside_a_packet() -> None:
-    assert parse_packed_tags(b"encoder\0Lavc\0TITLE\0S\xc3\xb3ng\0") == {"encoder": "Lavc", "TITLE": "Sóng"}
-    assert parse_packed_tags(b"") == parse_packed_tags(b"odd") == {}
