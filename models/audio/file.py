@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -137,15 +137,32 @@ class AudioFile:
             self._ogg.close()
 
 
-def _open_ogg(path: str) -> BinaryIO | None:
+class _OggFile:
+    """File that is closed with its last reference, like the containers of PyAV."""
+
+    def __init__(self, path: str) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+
+    def read(self, size: int, /) -> bytes:
+        """Read at most ``size`` bytes."""
+        return os.read(self._descriptor, size)
+
+    def close(self) -> None:
+        """Close the file."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    __del__ = close
+
+
+def _open_ogg(path: str) -> _OggFile | None:
     """Open a file that begins like Ogg, which may have several links. Other files and pipes give None."""
     if not os.path.isfile(path):
         return None
-    file = open(path, "rb")
-    if file.peek(len(CAPTURE)).startswith(CAPTURE):
-        return file
-    file.close()
-    return None
+    with open(path, "rb") as file:
+        is_ogg = file.read(len(CAPTURE)) == CAPTURE
+    return _OggFile(path) if is_ogg else None
 
 
 def find_audio_stream(container: av.container.InputContainer, display_name: str) -> av.AudioStream:
