@@ -35,6 +35,9 @@ def limit_connection(connection: http.client.HTTPConnection, seconds: float) -> 
     def connect(address: tuple[str, int], *_: object) -> socket.socket:
         sock = _connect(address, ends_at)
         watched.append(sock.dup())  # TLS takes over the socket itself, but not its duplicate
+        if too_late.is_set():  # the deadline may have passed before this thread appended the socket
+            sock.close()
+            raise TimeoutError("timed out")
         return sock
 
     def shut_down() -> None:
