@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from models.audio.formats import restriction_options
 from models.audio.ogg import CAPTURE, OggLinks
+from models.common.playlists import HEAD_BYTES, is_hls, is_playlist, is_web_page, parse_playlist
 from models.common.text import decode_text
 from models.common.urls import is_url, join_url, redact_url, show_url
 from realtime.errors import SourceError
@@ -21,7 +22,6 @@ from realtime.network.hls import SegmentOpener, list_audio_playlists, read_hls_p
 from realtime.network.http_body import HttpBody
 from realtime.network.http_client import ENTRY_TIMEOUT_SECONDS, HttpClient
 from realtime.network.http_connection import describe_error
-from realtime.network.playlists import HEAD_BYTES, is_hls, is_playlist, is_web_page, parse_playlist
 
 if TYPE_CHECKING:
     import av

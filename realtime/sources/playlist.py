@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
+from models.common.playlists import SUFFIXES, is_hls, is_playlist, parse_playlist
 from models.common.text import decode_text
 from models.common.urls import is_url
 from realtime.errors import SourceError
@@ -41,8 +42,6 @@ def read_playlist(location: str) -> list[str]:
     SourceError
         If the playlist lists nothing, or segments of HLS.
     """
-    from realtime.network.playlists import SUFFIXES, is_hls, is_playlist, parse_playlist
-
     if is_url(location) or not location.lower().endswith(SUFFIXES):
         return []
     path = Path(location)

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from models.common.playlists import HEAD_BYTES, is_hls, is_playlist, is_web_page, parse_playlist
 from realtime.errors import SourceError
 from realtime.network.hls import MAX_BANDWIDTH, list_audio_playlists
 from realtime.network.http_client import HttpClient
 from realtime.network.opening import open_stream
-from realtime.network.playlists import HEAD_BYTES, is_hls, is_playlist, is_web_page, parse_playlist
 from realtime.network.source import StreamSource
 from tests.support.audio import tone, write
 from tests.support.clock import VirtualClock
