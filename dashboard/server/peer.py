@@ -1,4 +1,4 @@
-"""Find the system user of a client on this machine. Only Linux tells it."""
+"""Find the system user of a client on this machine. Only Linux reports the user of a connection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def current_user() -> int | None:
 
 
 def find_user(client: tuple[str, int], server: tuple[str, int]) -> int | None:
-    """Return the user who owns the client's end of a connection, or None if this machine has no such end.
+    """Return the user who owns the client's end of a connection, or None if no such end is open here.
 
     Parameters
     ----------
@@ -31,7 +31,12 @@ def find_user(client: tuple[str, int], server: tuple[str, int]) -> int | None:
         lines = TABLES[version].read_text(encoding="ascii").splitlines()[1:]
     except (OSError, ValueError):
         return None
-    return next((int(fields[7]) for fields in map(str.split, lines) if fields[1:3] == wanted), None)
+    for fields in map(str.split, lines):
+        if fields[1:3] == wanted:
+            user, inode = fields[7], fields[9]
+            # An end that was closed has no inode, and Linux lists 0, the administrator, as its user.
+            return int(user) if inode != "0" else None
+    return None
 
 
 def _format_end(address: str, port: int) -> str:
