@@ -196,8 +196,8 @@ def _check_path(path: Path) -> None:
             pass
     except FileNotFoundError as error:
         raise SourceError(f"{path} does not exist") from error
-    except OSError as error:
-        raise SourceError(f"cannot read {path}: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError for a NUL character
+        raise SourceError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     if not size:
         raise SourceError(f"{path} is empty (0 bytes)")
 

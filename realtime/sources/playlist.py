@@ -24,7 +24,7 @@ def resolve_file_url(location: str) -> str:
         return location
     try:
         return url2pathname(urlsplit(location).path)
-    except ValueError:
+    except (ValueError, OSError):  # OSError since Python 3.14
         return location
 
 

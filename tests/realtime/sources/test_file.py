@@ -231,6 +231,12 @@ def test_at_speed_0_a_network_file_that_is_cut_off_is_an_error(tmp_path: Path) -
             list(source.blocks())
 
 
+@pytest.mark.parametrize("location", ["song\0.mp3", "file:///a%00b"])
+def test_a_path_with_a_nul_character_is_one_sentence(location: str) -> None:
+    with pytest.raises(SourceError, match=r"cannot read .*: embedded null byte"):
+        FileSource(location, VirtualClock())
+
+
 def test_seconds_are_rounded_down() -> None:
     assert format_seconds(4.969) == "4.96 s"
     assert format_seconds(200) == "3 min 20 s"

@@ -57,6 +57,7 @@ def test_stations_of_a_playlist_are_tried_in_turn_and_have_its_name(tmp_path: Pa
     [
         ("#EXTM3U\n", "is a playlist without an address"),
         ("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.ts\n", "is an HLS playlist, which is played from"),
+        ("file:///a%00b\nsong%00.mp3\n", r"nothing in .*list\.m3u can be played: .*embedded null byte"),
         ("missing.wav\n", r"nothing in .*list\.m3u can be played: .*missing.wav does not exist"),
         ("list.m3u\n", r"nothing in .*list\.m3u can be played: .*list.m3u is not audio"),
         ("http://[half\n", r"nothing in .*list\.m3u can be played: the network address is not valid"),
