@@ -60,16 +60,19 @@ def list_audio_playlists(text: str) -> list[str]:
             if group not in renditions or media.get("DEFAULT") == "YES":
                 renditions[group] = media["URI"]
     variants = []
-    for number, line in enumerate(lines):
+    address = ""  # a variant has the next address, so the lines are read from the last to the first
+    for line in reversed(lines):
+        if not line.startswith("#"):
+            address = line
         if not (attributes := _parse_attributes(line, "#EXT-X-STREAM-INF:")):
             continue
         rendition = renditions.get(attributes.get("AUDIO", ""))
-        address = next((each for each in lines[number + 1 :] if not each.startswith("#")), "")
         codecs = [codec.strip().lower() for codec in attributes.get("CODECS", "").split(",")]
         video = "RESOLUTION" in attributes or any(codec.startswith(_VIDEO_CODECS) for codec in codecs)
         bandwidth = attributes.get("BANDWIDTH", "")
         bandwidth = bandwidth if bandwidth.isascii() and bandwidth.isdecimal() else "0"
         variants.append(_Variant(rendition or address, int(bandwidth[:12]), video and not rendition))
+    variants.reverse()  # equal variants keep the order of the playlist
     variants.sort(key=_Variant.rank)
     return list(dict.fromkeys(variant.address for variant in variants if variant.address))
 

@@ -145,6 +145,7 @@ PIECES = [
 @example("File1" + " " * 65_000)
 @example("#EXT-X-STREAM-INF:" + "A" * 65_000)
 @example('#EXT-X-STREAM-INF:A="' * 3_000)
+@example("#EXT-X-STREAM-INF:A=1\n" * 50_000)
 def test_a_hostile_playlist_takes_no_time(text: str) -> None:
     with at_most(1):
         parse_playlist("<" + text)
@@ -250,6 +251,7 @@ small.m3u8
         ),
         ("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=\u0663\n\n# a comment\na.m3u8\n", ["a.m3u8"]),
         ("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n", []),
+        (2 * "#EXT-X-STREAM-INF:BANDWIDTH=1\n" + "a\n#EXT-X-STREAM-INF:BANDWIDTH=1\nb\n", ["a", "b"]),
         ("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.ts\n", []),
     ],
 )  # fmt: skip
