@@ -173,7 +173,7 @@ def raise_file_limit(groups: int, clients: int) -> None:
     SettingsError
         If the system allows fewer files.
     """
-    needed = FILES_PER_PROCESS * groups + clients + OTHER_FILES
+    needed = FILES_PER_PROCESS * groups + 2 * clients + OTHER_FILES  # the server plans two per client
     allowed = raise_descriptor_limit(needed)
     if allowed is not None and allowed < needed:
         raise SettingsError(
