@@ -14,6 +14,21 @@ import pytest
 
 from tests.support.audio import tone, write
 
+INTERRUPTED = """
+import sys, threading
+from importlib import import_module
+from realtime.cli.main import run_program
+
+def interrupt(arguments):
+    print("printed before Ctrl-C")
+    raise KeyboardInterrupt
+
+import_module("realtime.cli.completion").command = interrupt
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+sys.argv = ["overheard", "completion"]
+run_program()
+"""
+
 HOLDING = """
 import sys, threading
 from models.audio.decoding import StreamResampler
@@ -44,6 +59,15 @@ def test_a_thread_that_holds_native_objects_leaves_no_report_of_leaks(words: lis
     assert "nanobind" not in done.stderr
     assert len(done.stderr.splitlines()) == (1 if code else 0)
     assert done.stdout == ("" if code else "overheard 0.1.0\n")
+
+
+def test_an_interrupted_command_loses_none_of_its_output() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED],
+        env=os.environ | {"PYTHONUNBUFFERED": ""},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "printed before Ctrl-C\n", "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

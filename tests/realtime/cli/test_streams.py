@@ -92,6 +92,21 @@ def test_closed_streams_are_no_error(words: tuple[str, ...], closed: str, audio:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+INHERITING = """
+import os, subprocess, sys
+from realtime.cli.main import open_missing_streams
+
+open_missing_streams()
+child = "import os; [os.fstat(number) for number in range(3)]"
+sys.exit(subprocess.run([sys.executable, "-c", child]).returncode)
+"""
+
+
+def test_child_processes_have_the_streams_that_the_caller_has_closed() -> None:
+    closing = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+    assert subprocess.run([*closing, sys.executable, "-c", INHERITING], timeout=60).returncode == 0
+
+
 def test_clients_see_no_failure_when_the_reader_of_the_estimates_ends(audio: str) -> None:
     """``listen --json | head -1`` told the clients that the source has FAILED."""
     command = command_line(
