@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import threading
 
-import numpy as np
-
 from models.audio.decoder_server import Send
-from models.audio.samples import Samples
 from realtime.network.http_client import HttpClient
 from realtime.network.opening import open_stream
 
@@ -16,9 +13,6 @@ STREAM_JOB = "realtime.network.decoder_job:decode_to"
 
 FAILURE_SECONDS = 0.25
 """Interval at which a failure is looked for while FFmpeg waits, which tries a lost HLS segment again."""
-
-MESSAGE_SECONDS = 0.1
-"""Audio that is collected for one message. An MP3 frame alone has 0.026 s, and costs as much to send."""
 
 
 def decode_to(send: Send, *, url: str, timeout_seconds: float) -> None:
@@ -55,22 +49,8 @@ def decode_to(send: Send, *, url: str, timeout_seconds: float) -> None:
         }
     )
     threading.Thread(target=report_failure, daemon=True).start()
-    waiting: list[Samples] = []
-    title = ""
-
-    def send_waiting() -> None:
-        if waiting:
-            send({"title": title}, np.concatenate(waiting))
-            waiting.clear()
-
     try:
-        for samples, new_title in decoder.decode():
-            if new_title != title:
-                send_waiting()
-                title = new_title
-            waiting.append(samples)
-            if sum(map(len, waiting)) >= MESSAGE_SECONDS * decoder.sample_rate:
-                send_waiting()
+        for samples, title in decoder.decode():
+            send({"title": title}, samples)
     finally:
-        send_waiting()
         ended.set()
