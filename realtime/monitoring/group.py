@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.5, 30.0
 """First and longest pause before a station is reopened. Each pause is twice the last pause."""
 STEADY_SECONDS = 60.0
-"""Time of analysis after which the pauses of a station start at ``FIRST_BACKOFF_SECONDS`` again."""
+"""Time of analysis after which earlier failures and crashes of a station no longer count."""
 MAX_CRASHES = 3
 """Failures of a station because of a crash of its decoder, after which the station is given up."""
 MAX_WAITING_MESSAGES = 64
@@ -143,14 +143,14 @@ class StationGroup:
         while not self._stopped.is_set():
             began = self._clock.monotonic()
             reason, code, fault = self._analyze_once(station)
+            if self._clock.monotonic() - began > STEADY_SECONDS:
+                failures = crashes = 0
             crashes += isinstance(fault, SourceCrashError)
             if crashes >= MAX_CRASHES:
                 logger.error("station %s is given up: %s", station.name, reason)
                 now = unix_now(self._clock)
                 self._enqueue(state_message(station.name, now, StreamState.FAILED, reason, code))
                 return
-            if self._clock.monotonic() - began > STEADY_SECONDS:
-                failures = 0
             failures += 1
             now = unix_now(self._clock)
             self._put(state_message(station.name, now, StreamState.RECOVERING, reason, code))

@@ -17,9 +17,9 @@ from websockets.asyncio.client import connect
 from models.manifest import ModelManifest
 from realtime.audio.source import AudioSource
 from realtime.clock import SystemClock
-from realtime.errors import SettingsError
+from realtime.errors import SettingsError, SourceCrashError
 from realtime.monitoring import group as group_module
-from realtime.monitoring.group import StationGroup
+from realtime.monitoring.group import STEADY_SECONDS, StationGroup
 from realtime.monitoring.group_clients import GroupLostError, ProcessGroupClient
 from realtime.monitoring.roster import StationRoster, serve_stations
 from realtime.monitoring.stations import Station, make_groups, read_stations
@@ -29,6 +29,7 @@ from realtime.protocol.messages import Message
 from realtime.server.broadcaster import Broadcaster
 from realtime.sources.factory import open_source
 from tests.support.cli import command_error
+from tests.support.clock import VirtualClock
 from tests.support.protocol import Json, as_json
 from tests.support.stations import (
     ANALYSIS_SETTINGS,
@@ -270,3 +271,21 @@ def test_a_station_continues_after_an_unexpected_error(
         "internal error"
     ]
     assert "can't start new thread" in caplog.text
+
+
+def test_crashes_before_a_steady_time_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = VirtualClock()
+    lasted = [0.0, 0.0, STEADY_SECONDS + 1, 0.0, 0.0]
+    crashed: list[float] = []
+
+    def crashes(*_: Any) -> AudioSource:
+        clock.now += lasted[len(crashed)] if len(crashed) < len(lasted) else 0.0
+        crashed.append(clock.now)
+        raise SourceCrashError("crashed")
+
+    monkeypatch.setattr(group_module, "open_source", crashes)
+    monkeypatch.setattr(group_module, "SystemClock", lambda: clock)
+    monkeypatch.setattr(group_module, "MAX_BACKOFF_SECONDS", 0.0)
+    group = StationGroup((), ANALYSIS_SETTINGS)
+    group._run_station(Station("One", "http://127.0.0.1:9/"))
+    assert len(crashed) == len(lasted)
