@@ -72,7 +72,7 @@ class AudioFile:
         except (av.error.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             if isinstance(error, av.error.ArgumentError):  # the format is not on the list
-                reason = "its container is not one of sound"
+                reason = "its format is not an accepted audio container"
             raise AudioError(f"{self._display_name} is not audio that FFmpeg can decode: {reason}") from error
         self._container = container
         self._stream = find_audio_stream(container, self._display_name)

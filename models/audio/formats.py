@@ -1,4 +1,4 @@
-"""Restrict FFmpeg to containers of sound, and to the protocol with which each location is read.
+"""Restrict FFmpeg to audio containers, and to the protocol with which each location is read.
 
 FFmpeg selects the container by the content. Some of its containers refer to other files and addresses
 (concat, DASH, HLS, IMF, lists of pictures), open network ports (SDP) or open devices. None of those is

@@ -157,7 +157,7 @@ def describe_ffmpeg_error(shown_url: str, error: Exception) -> str:
         TimeoutError: "stopped sending",
         av.error.ExitError: "stopped sending",  # FFmpeg's error after a timeout of PyAV
         av.error.InvalidDataError: "is not audio that FFmpeg can decode",
-        av.error.ArgumentError: "is not audio that FFmpeg can decode",  # its container is not one of sound
+        av.error.ArgumentError: "is not audio that FFmpeg can decode",  # not an accepted audio container
     }
     for kind, predicate in known.items():
         if isinstance(error, kind):

@@ -155,7 +155,7 @@ def test_a_picture_holds_no_sound(tmp_path: Path) -> None:
     import matplotlib.image
 
     matplotlib.image.imsave(tmp_path / "picture.png", np.zeros((16, 16, 3), np.uint8))
-    with pytest.raises(SourceError, match="its container is not one of sound"):
+    with pytest.raises(SourceError, match="its format is not an accepted audio container"):
         FileSource(str(tmp_path / "picture.png"), VirtualClock())
 
 
