@@ -18,9 +18,10 @@ from typing import IO, Any, Final
 
 import numpy as np
 
-from models.audio.decoder_server import HEADER
+from models.audio.decoder_server import HEADER, MAX_REQUEST_BYTES
 from models.audio.samples import Samples
 from models.common.child_environment import child_environment
+from models.common.text import shorten
 from models.errors import AudioError
 
 CAN_FORK: Final = sys.platform == "linux"
@@ -28,6 +29,9 @@ CAN_FORK: Final = sys.platform == "linux"
 
 EXIT_SECONDS: Final = 2.0
 """Time in which the server ends at the end of this program, before it is killed."""
+
+MAX_NAME_LETTERS: Final = 200
+"""Letters of the name of an input whose location is too long, in its message."""
 
 
 class DecoderCrashError(AudioError):
@@ -51,7 +55,7 @@ class DecoderProcess:
     Raises
     ------
     AudioError
-        If the system cannot start a process.
+        If the system cannot start a process, or if the arguments are too long.
     """
 
     def __init__(
@@ -60,6 +64,11 @@ class DecoderProcess:
         self._display_name = display_name
         content = {"job": job, "arguments": arguments, "environment": child_environment()}
         request = json.dumps(content).encode()
+        if len(request) > MAX_REQUEST_BYTES:
+            name = shorten(display_name, MAX_NAME_LETTERS)
+            raise AudioError(
+                f"{name} cannot be decoded: its location and the environment variables are too long"
+            )
         try:
             self._link: _Link = _ForkedLink(request) if fork else _ProgramLink(request)
         except OSError as error:
@@ -80,7 +89,7 @@ class DecoderProcess:
         Raises
         ------
         AudioError
-            If the job ended with an error.
+            If the job ended with an error, or if its process did not start or ended for an unknown reason.
         DecoderCrashError
             If the process ended unexpectedly.
         """
@@ -98,10 +107,10 @@ class DecoderProcess:
         if self._link.closed:
             return
         code = self._link.wait()
-        if code is None:
-            reason = "the decoder could not be started or was stopped"
-        else:
-            reason = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        if code is None:  # which proves no crash
+            reason = "its decoder did not start or ended for an unknown reason"
+            raise AudioError(f"{self._display_name} cannot be decoded: {reason}")
+        reason = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         raise DecoderCrashError(f"{self._display_name} crashed the decoder ({reason})")
 
     def _read_message(self) -> tuple[dict[str, Any], Samples] | None:
@@ -224,15 +233,24 @@ class _Server:
     def send(self, request: bytes, descriptors: list[int]) -> None:
         """Send a request with its descriptors."""
         with self._lock:
-            if self._process is None or self._control is None or self._process.poll() is not None:
-                self._start()
-            if self._control is None:
-                raise OSError("the server was closed")
-            socket.send_fds(self._control, [request], descriptors)
+            try:
+                socket.send_fds(self._running(), [request], descriptors)
+            except ConnectionError:  # the server ended after the check
+                socket.send_fds(self._start(), [request], descriptors)
 
-    def _start(self) -> None:
+    def _running(self) -> socket.socket:
+        """Return the connection to the server, which is started if it does not run."""
+        if self._process is None or self._control is None or self._process.poll() is not None:
+            return self._start()
+        return self._control
+
+    def _start(self) -> socket.socket:
+        """Start the server in place of one that has ended, and return the connection to it."""
         if self._control is not None:
             self._control.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
@@ -242,6 +260,7 @@ class _Server:
                 # One thread, because only the thread that forks exists in the forked process.
                 env=child_environment() | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             )
+        return self._control
 
     def close(self) -> None:
         """End the server and all decoders."""

@@ -28,10 +28,10 @@ from models.audio.samples import Samples
 from models.errors import OverheardError
 
 MAX_REQUEST_BYTES: Final = 65_536
-"""Maximum length of a request. Longer requests are refused."""
+"""Maximum length of a request. ``DecoderProcess`` refuses longer arguments."""
 
 MAX_DATA_BYTES: Final = 1 << 30
-"""Memory that a decoder may allocate. A decoder that needs more fails with an error."""
+"""Memory that a decoder may allocate on Linux. A decoder that needs more fails with an error."""
 
 HEADER: Final = struct.Struct("<II")
 """Lengths of a message's fields and of its samples, both in bytes."""
@@ -85,7 +85,8 @@ def serve(control: socket.socket) -> None:
         if len(descriptors) == 2 and _fork(request, descriptors, decoders, selector):
             for end in (control, wakeup, wake):
                 end.close()
-            _run(request, os.fdopen(descriptors[0], "wb", buffering=0).write)
+            connection = os.fdopen(descriptors[0], "r+b", buffering=0)
+            _run(request, connection.read, connection.write)
         if len(descriptors) < 2:  # this process may open no more; the client sees the end of its socket
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -102,7 +103,7 @@ def _fork(
     try:
         _import_job(json.loads(request)["job"])  # here, so that the next decoders share the module
         process = os.fork()
-    except OSError:  # the system has no process left; the client sees that no exit code was written
+    except Exception:  # no process is left, or the request is wrong; the client receives no exit code
         os.close(results)
         os.close(code)
         return False
@@ -133,9 +134,18 @@ def _reap(decoders: _Decoders, selector: selectors.PollSelector) -> None:
         os.close(results)
 
 
-def _run(request: bytes, write: Callable[[bytes | memoryview], Any]) -> NoReturn:
-    """Run the job of a request, and end this process."""
+def _run(
+    request: bytes, read: Callable[[], bytes | None], write: Callable[[bytes | memoryview], Any]
+) -> NoReturn:
+    """Run the job of a request, and end this process, at the latest when ``read`` returns."""
     lock = threading.Lock()
+
+    def wait_for_end() -> None:
+        with contextlib.suppress(OSError):  # the client left messages unread
+            read()
+        os._exit(0)  # the client has ended or has closed the decoder
+
+    threading.Thread(target=wait_for_end, daemon=True).start()
 
     def send(fields: Mapping[str, Any], samples: Samples = NO_SAMPLES, /) -> None:
         """Send a message. The process ends if the client has closed the connection."""
@@ -205,13 +215,7 @@ def main(arguments: list[str]) -> None:
     output = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     request = sys.stdin.buffer.readline()
-
-    def wait_for_end() -> None:
-        sys.stdin.buffer.read()
-        os._exit(0)  # the parent has ended or has closed the decoder
-
-    threading.Thread(target=wait_for_end, daemon=True).start()
-    _run(request, output.write)
+    _run(request, sys.stdin.buffer.read, output.write)
 
 
 if __name__ == "__main__":

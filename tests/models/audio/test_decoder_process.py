@@ -14,14 +14,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from models.audio import decoder_process
 from models.audio.decoder_process import CAN_FORK, DecoderCrashError, DecoderProcess
+from models.audio.decoder_server import MAX_REQUEST_BYTES
 from models.audio.isolated import FILE_JOB, IsolatedAudioFile
 from models.errors import AudioError
 from tests.support.audio import tone, write
 from tests.support.waiting import wait_until
 
 RATE = 22_050
-WAYS = [pytest.param(True, marks=pytest.mark.skipif(not CAN_FORK, reason="Linux forks decoders")), False]
+WAYS = [pytest.param(True, marks=pytest.mark.skipif(not CAN_FORK, reason="needs Linux")), False]
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +70,7 @@ def test_a_crash_ends_one_decoder_and_no_other(how: str, fork: bool, long: dict[
             assert sum(1 for _ in good_messages) > 300
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 @pytest.mark.parametrize("fork", WAYS)
 def test_closing_ends_the_decoder_and_a_read_on_another_thread(fork: bool) -> None:
     read, write_end = os.pipe()  # a file without an end, in which the decoder waits
@@ -111,7 +114,7 @@ def test_a_decoder_receives_no_secret(monkeypatch: pytest.MonkeyPatch, long: dic
         assert "hidden" not in str(process.environ())
 
 
-@pytest.mark.skipif(not CAN_FORK, reason="there is no server")
+@pytest.mark.skipif(not CAN_FORK, reason="needs Linux")
 def test_the_server_is_started_again_after_its_end(long: dict[str, str]) -> None:
     (server,) = children()
     with ExitStack() as stack:
@@ -122,6 +125,68 @@ def test_the_server_is_started_again_after_its_end(long: dict[str, str]) -> None
         assert sum(1 for _ in messages) > 300, "a decoder goes on without the server"
     with closing(DecoderProcess(FILE_JOB, long, "x")) as decoder:
         assert sum(1 for _ in decoder.messages()) > 300
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="needs Linux")
+def test_an_end_without_an_exit_code_is_not_called_a_crash(long: dict[str, str]) -> None:
+    (server,) = children()
+    with closing(DecoderProcess(FILE_JOB, long, "x")) as decoder:
+        messages = begin(decoder)
+        (process,) = children() - {server}
+        server.kill()
+        server.wait()
+        process.kill()
+        with pytest.raises(AudioError, match=r"^x cannot be decoded: its decoder did not start") as caught:
+            list(messages)
+    assert not isinstance(caught.value, DecoderCrashError)
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="needs Linux")
+def test_a_decoder_that_hangs_ends_when_it_is_closed_without_the_server() -> None:
+    (server,) = children()
+    read, write_end = os.pipe()  # a file without an end, in which the decoder waits
+    arguments = {"location": f"/proc/{os.getpid()}/fd/{read}", "display_name": "x"}
+    decoder = DecoderProcess(FILE_JOB, arguments, "x")
+    wait_until(lambda: len(children()) > 1)
+    (process,) = children() - {server}
+    server.kill()
+    server.wait()
+    decoder.close()
+    _, alive = psutil.wait_procs([process], timeout=20)
+    assert alive == []
+    os.close(read)
+    os.close(write_end)
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="needs Linux")
+def test_a_server_that_ends_before_a_request_is_sent_is_started_again(
+    long: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (server,) = children()
+    server.kill()
+    server.wait()
+    monkeypatch.setattr(decoder_process._server()._process, "poll", lambda: None)  # as if it ran at the check
+    with closing(DecoderProcess(FILE_JOB, long, "x")) as decoder:
+        assert sum(1 for _ in decoder.messages()) > 300
+
+
+@pytest.mark.parametrize("fork", WAYS)
+def test_arguments_that_are_too_long_are_refused(fork: bool) -> None:
+    location = "a" * MAX_REQUEST_BYTES
+    with pytest.raises(AudioError, match=r"^a{199}… cannot be decoded: its location and the environment"):
+        DecoderProcess(FILE_JOB, {"location": location, "display_name": "x"}, location, fork=fork)
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="needs Linux")
+@pytest.mark.parametrize("content", [b"{", b"[]", b"{}", b'{"job": "no.such:job"}'])
+def test_a_bad_request_does_not_end_the_server(content: bytes, long: dict[str, str]) -> None:
+    before = children()
+    for end in os.pipe():
+        decoder_process._server().send(content, [end, end])
+        os.close(end)
+    with closing(DecoderProcess(FILE_JOB, long, "x")) as decoder:
+        assert sum(1 for _ in decoder.messages()) > 300
+    assert before <= children()
 
 
 @pytest.mark.parametrize("fork", WAYS)
