@@ -131,12 +131,6 @@ class StreamDecoder:
         if failure:
             raise SourceError(failure)
 
-    def close(self) -> None:
-        """Close the container and its connection."""
-        self._container.close()
-        if self._body:
-            self._body.close()
-
 
 def _find_stream(container: av.container.InputContainer, shown_url: str) -> av.AudioStream:
     try:

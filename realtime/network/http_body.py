@@ -96,7 +96,7 @@ class HttpBody:
     def _fill(self, size: int) -> None:
         """Receive until ``size`` bytes wait to be read, or until the end or a failure."""
         try:
-            while len(self._audio) < size and not self._client.closed and (data := self._receive()):
+            while len(self._audio) < size and (data := self._receive()):
                 self._client.record_bytes(len(data))
                 self._parse(data)
         except SourceError as error:

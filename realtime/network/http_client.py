@@ -1,7 +1,7 @@
-"""HTTP client for audio with redirects, credentials, ICY titles, and reads that another thread can interrupt.
+"""HTTP client for audio with redirects, credentials and ICY titles.
 
-FFmpeg's own HTTP client does not report titles, cannot be interrupted, and by default does not verify
-certificates. FFmpeg therefore reads everything over HTTP, including segments of HLS, through this client.
+FFmpeg's own HTTP client does not report titles, and by default does not verify certificates. FFmpeg therefore
+reads everything over HTTP, including segments of HLS, through this client.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import base64
 import contextlib
 import http.client
 import socket
-import threading
 import urllib.request
 from http.cookiejar import CookieJar
 from urllib.parse import quote, unquote, urlsplit
@@ -62,8 +61,6 @@ class HttpClient:
         because FFmpeg would print the traceback of an exception.
     seek_failure : str
         Reason why the position that FFmpeg sought cannot be read. Empty once FFmpeg has sought back.
-    closed : bool
-        True after ``close``.
     reach : Reach
         Addresses that responses may lead to.
     response_timeout_seconds : float
@@ -72,7 +69,6 @@ class HttpClient:
 
     def __init__(self, url: str, read_timeout_seconds: float) -> None:
         self.failure = self.seek_failure = ""
-        self.closed = False
         self.read_timeout_seconds = self.response_timeout_seconds = read_timeout_seconds
         parts = urlsplit(url)
         self._shown_url = redact_url(url)
@@ -84,8 +80,6 @@ class HttpClient:
         self.reach = Reach()
         self._cookies = CookieJar()
         self._unheard_bytes = self._unheard_requests = 0.0
-        self._sockets: set[socket.socket] = set()
-        self._lock = threading.Lock()
 
     def open(self, url: str, first: int = 0, end: int | None = None) -> HttpBody:
         """Request a URL and follow its redirects.
@@ -176,10 +170,6 @@ class HttpClient:
             parts = urlsplit(url)
             connection = connect(parts, self.reach)
             sock = connection.sock
-            with self._lock:
-                self._sockets.add(sock)
-            if self.closed:
-                raise ConnectionAbortedError("closed")
             timeout_seconds = self.response_timeout_seconds
             sock.settimeout(timeout_seconds)
             headers = {"User-Agent": "overheard", "Accept": "*/*", "Icy-MetaData": "1", "Connection": "close"}
@@ -202,26 +192,13 @@ class HttpClient:
             return response, sock
         except (OSError, http.client.HTTPException, ValueError) as error:
             if sock is not None:
-                with self._lock:
-                    self._sockets.discard(sock)
                 sock.close()
             # Not chained, because the message of http.client may hold the whole address.
             raise SourceError(describe_error(shown_url, error, timeout_seconds)) from None
 
     def release(self, response: http.client.HTTPResponse, sock: socket.socket) -> None:
-        """Close a response and its socket. This method is called on the thread that reads the response."""
-        with self._lock:
-            self._sockets.discard(sock)
+        """Close a response and its socket."""
         with contextlib.suppress(OSError):
             response.close()
         with contextlib.suppress(OSError):
             sock.close()
-
-    def close(self) -> None:
-        """End all present and future reads. This method is called on another thread."""
-        self.closed = True
-        with self._lock:
-            for sock in self._sockets:
-                with contextlib.suppress(OSError):
-                    # SSLSocket.shutdown would remove the TLS layer while the other thread reads.
-                    socket.socket.shutdown(sock, socket.SHUT_RDWR)

@@ -132,8 +132,6 @@ def _open_first(
             return open_entry(address)
         except SourceError as error:
             first_error = first_error or error
-            if client.closed:
-                break
     if first_error is None:
         raise SourceError(f"{show_url(base)} is a playlist without an address")
     if len(entries) == 1:
