@@ -15,6 +15,8 @@ from models.errors import AudioError
 
 FILE_JOB = "models.audio.isolated:decode_to"
 
+_OWN_FILE = re.compile(r"/dev/stdin|/(?:dev|proc/self)/fd/(\d+)")
+
 
 def decode_to(send: Send, *, location: str, display_name: str) -> None:
     """Decode a file in the process of a decoder: first its description, then its blocks."""
@@ -24,9 +26,14 @@ def decode_to(send: Send, *, location: str, display_name: str) -> None:
         send({}, samples)
 
 
+def can_share(path: str) -> bool:
+    """Return True if other processes can open a path. Only Linux shares the open files of this process."""
+    return CAN_FORK or not _OWN_FILE.fullmatch(path)
+
+
 def shared_path(path: str) -> str:
     """Return a path that other processes can open, also for the open file ``/dev/fd/5`` of this process."""
-    own = re.fullmatch(r"/dev/stdin|/(?:dev|proc/self)/fd/(\d+)", path)
+    own = _OWN_FILE.fullmatch(path)
     return f"/proc/{os.getpid()}/fd/{own[1] or 0}" if own and CAN_FORK else os.path.abspath(path)
 
 

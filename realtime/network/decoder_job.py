@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from models.audio.decoder_server import Send
+from realtime.errors import SourceError
 from realtime.network.http_client import HttpClient
 from realtime.network.opening import open_stream
 
@@ -29,9 +30,12 @@ def decode_to(send: Send, *, url: str, timeout_seconds: float) -> None:
     Raises
     ------
     SourceError
-        If the stream cannot be opened, or if it ended early.
+        If the address is not valid, if the stream cannot be opened, or if it ended early.
     """
-    client = HttpClient(url, timeout_seconds)
+    try:
+        client = HttpClient(url, timeout_seconds)
+    except ValueError as error:
+        raise SourceError(f"the network address is not valid: {type(error).__name__}") from None
     ended = threading.Event()
 
     def report_failure() -> None:

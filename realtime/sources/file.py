@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from models.audio.decoder_process import DecoderCrashError
 from models.audio.file import AudioFile
-from models.audio.isolated import IsolatedAudioFile
+from models.audio.isolated import IsolatedAudioFile, can_share
 from models.audio.samples import Samples, sanitize_samples
 from models.common.urls import is_url, show_url
 from models.errors import AudioError
@@ -30,6 +30,9 @@ MAX_BLOCK_SAMPLES = 4096
 
 MAX_DELAY_SECONDS = 5.0
 """Delay after which a file does not catch up, because the machine slept or the process was stopped."""
+
+NETWORK_TIMEOUT_SECONDS = 10.0
+"""Time without any byte after which a network address that is read like a file has failed."""
 
 
 class ArraySource:
@@ -86,7 +89,8 @@ class FileSource:
     name : str
         Name for people. By default it is the name of the file, or the URL without secrets.
     isolated : bool
-        Decode in a process of its own, whose crash is an error. A URL is always decoded so.
+        Decode in a process of its own, whose crash is an error. A URL is always decoded so, and an open file
+        of this process like ``/dev/stdin`` only on Linux.
 
     Raises
     ------
@@ -122,15 +126,15 @@ class FileSource:
     def _open(self) -> AudioFile | IsolatedAudioFile:
         try:
             if is_url(self.location):
-                from realtime.network.file import NETWORK_FILE_JOB
+                from realtime.network.decoder_job import STREAM_JOB
 
                 return IsolatedAudioFile(
                     self.location,
                     display_name=self._shown_location,
-                    job=NETWORK_FILE_JOB,
-                    arguments={"url": self.location},
+                    job=STREAM_JOB,
+                    arguments={"url": self.location, "timeout_seconds": NETWORK_TIMEOUT_SECONDS},
                 )
-            kind = IsolatedAudioFile if self._isolated else AudioFile
+            kind = IsolatedAudioFile if self._isolated and can_share(self.location) else AudioFile
             return kind(self.location, display_name=self._shown_location)
         except AudioError as error:
             raise _source_error(error) from error
@@ -161,10 +165,15 @@ class FileSource:
 
     def _decode(self) -> Iterator[Samples]:
         while True:
+            length = 0
             try:
-                yield from self._file.blocks()
+                for samples in self._file.blocks():
+                    length += len(samples)
+                    yield samples
             except AudioError as error:
                 raise _source_error(error) from error
+            if not length and not self._closed:  # local files without audio are errors already
+                raise SourceError(f"{self._shown_location} contains no audio that FFmpeg can decode")
             if not self._repeat or self._closed:
                 return
             self._file.close()

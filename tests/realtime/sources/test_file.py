@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.audio.decoder_process import CAN_FORK
 from models.audio.decoding import BLOCK_SECONDS
 from models.common.text import format_seconds
 from realtime.clock import SystemClock
@@ -235,6 +236,26 @@ def test_at_speed_0_a_network_file_that_is_cut_off_is_an_error(tmp_path: Path) -
 def test_a_path_with_a_nul_character_is_one_sentence(location: str) -> None:
     with pytest.raises(SourceError, match=r"cannot read .*: embedded null byte"):
         FileSource(location, VirtualClock())
+
+
+def test_at_speed_0_a_network_file_without_sound_is_an_error(tmp_path: Path) -> None:
+    content = write(tmp_path / "tone.wav", SOUND, RATE).read_bytes()
+    with web_server({"x": Answer(content[: content.index(b"data") + 8])}) as server:  # the header
+        with pytest.raises(SourceError, match=r"/x contains no audio that FFmpeg can decode$"):
+            list(FileSource(server.url("x"), VirtualClock()).blocks())
+
+
+@pytest.mark.parametrize("can_fork", [True, False])
+def test_an_open_file_of_this_process_is_decoded(
+    can_fork: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A decoder that is not forked, as on macOS, has other open files with these numbers."""
+    if can_fork and not CAN_FORK:
+        pytest.skip("needs Linux")
+    monkeypatch.setattr("models.audio.isolated.CAN_FORK", can_fork)
+    with write(tmp_path / "t.wav", SOUND, RATE).open("rb") as file:
+        source = FileSource(f"/dev/fd/{file.fileno()}", VirtualClock())
+        assert sum(len(block.samples) for block in source.blocks()) == len(SOUND)
 
 
 def test_seconds_are_rounded_down() -> None:
