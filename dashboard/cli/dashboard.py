@@ -20,6 +20,7 @@ from models.common.child_guard import guard_children
 from models.common.cli import ArgumentParser
 from models.common.sockets import try_port
 from models.common.urls import is_loopback
+from models.common.web_requests import parse_allowed_host
 
 HOST = "127.0.0.1"
 PORT = 8501
@@ -73,7 +74,10 @@ def command(arguments: Sequence[str]) -> int:
     """
     options = build_parser().parse_args(arguments)
     analyzer = parse_analyzer_url(options.analyzer)
-    allowed_hosts = [parse_allowed_host(name) for name in options.allow_host]
+    try:
+        allowed_hosts = [parse_allowed_host(name) for name in options.allow_host]
+    except ValueError as error:
+        raise DashboardError(f"--allow-host {error}") from error
     check_token()
     check_key(options.host)
     check_port(options.host, options.port)
@@ -104,26 +108,6 @@ def parse_analyzer_url(url: str) -> str:
     if not valid:
         raise DashboardError(f"--analyzer {url!r} is not a websocket address such as {ANALYZER_URL}")
     return url
-
-
-def parse_allowed_host(name: str) -> str:
-    """Return the name of a host as browsers send it: in lower case, and other alphabets as ASCII.
-
-    Raises
-    ------
-    DashboardError
-        If this is no name of a host, or if it has a scheme, a port or a path.
-    """
-    try:
-        host = name.encode("idna").decode("ascii").lower().removesuffix(".")
-    except UnicodeError:
-        host = ""
-    if not re.fullmatch(r"[\w.-]+", host, re.ASCII):
-        raise DashboardError(
-            f"--allow-host {name!r} is not the name of a host; give the name alone, such as radio.example, "
-            "without scheme, port and path"
-        )
-    return host
 
 
 def check_token(environment: Mapping[str, str] = os.environ) -> None:

@@ -23,6 +23,26 @@ def parse_host(header: str) -> str:
     return found[1].strip("[]").lower().removesuffix(".") if found else ""
 
 
+def parse_allowed_host(name: str) -> str:
+    """Return the name of a host as browsers send it: in lower case, and other alphabets as ASCII.
+
+    Raises
+    ------
+    ValueError
+        If the text is not the name of a host, or if the text has a scheme, a port or a path.
+    """
+    try:
+        host = name.encode("idna").decode("ascii").lower().removesuffix(".")
+    except UnicodeError:
+        host = ""
+    if not re.fullmatch(r"[\w.-]+", host, re.ASCII):
+        raise ValueError(
+            f"{name!r} is not the name of a host; give the name alone, such as radio.example, "
+            "without scheme, port and path"
+        )
+    return host
+
+
 def is_allowed_host(
     hosts: Sequence[str], allowed: Collection[str] = (), *, any_address: bool = False
 ) -> bool:

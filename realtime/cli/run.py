@@ -22,6 +22,7 @@ from models.common.cli import ArgumentParser
 from models.common.sockets import try_port
 from models.common.text import escape_control
 from models.common.urls import is_url, redact_url
+from models.common.web_requests import parse_allowed_host
 from realtime import config
 from realtime.app import serve_sources
 from realtime.cli.common import LIVE_GROUPS
@@ -94,7 +95,7 @@ def command(arguments: Sequence[str]) -> int:
     try:
         if sys.stdout.isatty():
             opening.start()
-        names = ("127.0.0.1", "localhost", *settings.dashboard.allow_host)
+        names = ("127.0.0.1", "localhost", *map(parse_allowed_host, settings.dashboard.allow_host))
         origins = [f"http://{name}:{page_port}" for name in names]
         code = asyncio.run(
             serve_sources(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from models.classifier import RUNTIMES
 from models.common.urls import is_http_url, is_loopback
+from models.common.web_requests import parse_allowed_host
 
 if TYPE_CHECKING:
     from models.manifest import ModelManifest
@@ -297,15 +298,14 @@ class DashboardSettings:
         Raises
         ------
         ValueError
-            If the port is out of range, or if a name or the key has other characters than allowed.
+            If the port is out of range, a name is not one of a host, or the key is malformed.
         """
         _check_range(self, "dashboard_port", 1, 65535)
         for name in self.allow_host:
-            if not re.fullmatch(r"[\w.-]+", name):
-                raise ValueError(
-                    f"allow_host is {name!r}; it must be a name alone, such as radio.example, "
-                    "without scheme, port and path"
-                )
+            try:
+                parse_allowed_host(name)
+            except ValueError as error:
+                raise ValueError(f"allow_host {error}") from error
         if self.page_key and not re.fullmatch(r"[\w.~-]{16,256}", self.page_key, re.ASCII):
             raise ValueError(
                 f"the page_key has {len(self.page_key)} characters; it must have 16 to 256, "

@@ -13,7 +13,6 @@ from dashboard.cli.dashboard import (
     check_port,
     check_token,
     command,
-    parse_allowed_host,
     parse_analyzer_url,
     server_arguments,
 )
@@ -145,15 +144,6 @@ def test_a_short_key_is_refused_and_not_repeated() -> None:
     with pytest.raises(DashboardError, match="OVERHEARD_PAGE_KEY has 6 characters") as caught:
         check_key("127.0.0.1", {KEY_VARIABLE: "secret"})
     assert "secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "sent"),
-    [("radio.example", "radio.example"), ("Radio.EXAMPLE.", "radio.example"), ("nas", "nas"),
-     ("räd.example", "xn--rd-via.example")],
-)  # fmt: skip
-def test_names_are_compared_as_browsers_send_them(name: str, sent: str) -> None:
-    assert parse_allowed_host(name) == sent
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.common.web_requests import is_allowed_host, is_same_origin, parse_host
+from models.common.web_requests import is_allowed_host, is_same_origin, parse_allowed_host, parse_host
 
 LOOPBACK = ("localhost", "127.0.0.1", "127.8.8.8", "[::1]", "LOCALHOST", "localhost.", "127.0.0.1.")
 HOSTILE = (
@@ -69,3 +69,12 @@ def test_pages_of_the_same_host_and_port_are_of_the_same_origin(host: str) -> No
 def test_other_origins_are_foreign(origin: str) -> None:
     assert not is_same_origin([origin], ["127.0.0.1:8501"])
     assert not is_same_origin([origin, "http://127.0.0.1:8501"], ["127.0.0.1:8501"])
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [("radio.example", "radio.example"), ("Radio.EXAMPLE.", "radio.example"), ("nas", "nas"),
+     ("räd.example", "xn--rd-via.example")],
+)  # fmt: skip
+def test_names_are_compared_as_browsers_send_them(name: str, sent: str) -> None:
+    assert parse_allowed_host(name) == sent

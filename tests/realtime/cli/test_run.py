@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import psutil
+from websockets.sync.client import connect
 
 from tests.support.audio import tone, write
 from tests.support.network import free_port, is_listening
@@ -38,3 +39,23 @@ def test_the_page_ends_with_a_killed_analyzer_and_the_next_one_gets_its_ports(
                 assert psutil.wait_procs(children, timeout=10)[1] == []
             finally:
                 run.kill()
+
+
+def test_the_page_under_an_allowed_name_reaches_the_analyzer(tmp_path: Path) -> None:
+    """Browsers send names in lower case, and other alphabets as ASCII."""
+    ports = free_port(), free_port()
+    file = write(tmp_path / "tone.wav", tone(440, 30, 22_050), 22_050)
+    command = [
+        sys.executable, "-m", "realtime.cli", "run", "--source", str(file), "--history", "off",
+        "--no-browser", "--port", str(ports[0]), "--dashboard-port", str(ports[1]),
+        "--allow-host", "Räd.Example",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as run:
+        try:
+            wait_until(lambda: is_listening(ports[0]))
+            origin = f"http://xn--rd-via.example:{ports[1]}"
+            with connect(f"ws://127.0.0.1:{ports[0]}", additional_headers={"Origin": origin}) as client:
+                assert client.recv(timeout=20)
+        finally:
+            run.terminate()
+            run.wait(timeout=20)

@@ -171,7 +171,11 @@ def test_an_old_key_names_its_successor(tmp_path: Path, group: str, old: str, ne
         (("--allow-source", " "), "name each once, and none that is empty"),
         (("--mqtt", "broker"), "mqtt must be an address such as mqtt://"),
         (("--webhook", "ftp://x"), "webhook must be an http or https address"),
-        (("--allow-host", "http://radio.example"), "allow_host is 'http://radio.example'; it must be a name"),
+        (
+            ("--allow-host", "http://radio.example"),
+            "allow_host 'http://radio.example' is not the name of a host; give the name alone, such as",
+        ),
+        (("--allow-host", "a..b"), r"allow_host 'a\.\.b' is not the name of a host"),
         (("--page-key", "short"), "the page_key has 5 characters; it must have 16 to 256"),
     ],
 )
