@@ -226,9 +226,8 @@ def read_table_tracks(
 ) -> tuple[list[LabeledTrack], list[SkippedFile]]:
     """Read the audio files that a table lists in the columns ``file``, ``genre`` and ``artist``.
 
-    Rows without a genre are left out.
-    A file is looked up in the folder beside the table that has the name of the table, then beside the
-    table itself.
+    Rows without a genre are left out. A file is looked up in the folder beside the table that has the name of
+    the table, then beside the table itself.
 
     Parameters
     ----------

@@ -2,8 +2,8 @@
 
 ``python -m realtime.monitoring.group`` is the child process of ``overheard monitor``. The child writes one
 message per line, and an empty line after each second without messages. On a cluster the group runs in an
-actor. A station that cannot be opened, ends or fails is reopened without limit, unless its
-content crashes the decoder again and again.
+actor. A station that cannot be opened, ends or fails is reopened without limit, unless its content crashes
+the decoder again and again.
 """
 
 from __future__ import annotations

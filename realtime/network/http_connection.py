@@ -104,7 +104,7 @@ def describe_error(shown_url: str, error: Exception, timeout_seconds: float) -> 
             "if it is your own, set SSL_CERT_FILE to the certificate of its authority"
         )
     if isinstance(error, ForbiddenAddressError):
-        return f"{shown_url} is {error}, which only the user may name and no station"
+        return f"{shown_url} is {error}; only the user may name such an address, not a station"
     if isinstance(error, ConnectionRefusedError):
         return f"{shown_url} refuses the connection; is the server running?"
     if isinstance(error, http.client.RemoteDisconnected):

@@ -1,6 +1,6 @@
 """Parse the metadata of internet radio: ICY titles between the audio bytes, and tags.
 
-The module has no side effects. ``realtime.network.http_client`` reads the bytes.
+The module has no side effects. ``realtime.network.http_body`` reads the bytes.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Radio stations and other network streams as audio sources.
 
 A process of its own opens, reads and decodes the stream, so that a crash of FFmpeg costs only this stream. A
-thread receives the audio. The consumer of ``blocks`` receives the audio that is
-due. The thread pauses while ``MAX_RESERVE_SECONDS`` of decoded audio wait, and the server buffers the rest.
-No audio is dropped.
+thread receives the audio. The consumer of ``blocks`` receives the audio that is due. The thread pauses while
+``MAX_RESERVE_SECONDS`` of decoded audio wait, and the server buffers the rest. No audio is dropped.
 """
 
 from __future__ import annotations

@@ -15,8 +15,10 @@ from realtime.server.limits import ServerLimits
 logger = logging.getLogger(__name__)
 
 BACKLOGS = 3
-"""Accepted connections that may be open besides clients and handshakes, as a multiple of the backlog. A full
-backlog is accepted at once, before the handshakes that it displaces are closed."""
+"""Accepted connections that may be open besides clients and handshakes, as a multiple of the backlog.
+
+A full backlog is accepted at once, before the handshakes that it displaces are closed.
+"""
 
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 """Errors with which the system refuses another connection."""

@@ -87,7 +87,7 @@ def test_a_station_cannot_lead_to_another_network(way: str, host: str) -> None:
     with web_server({"x": WAYS[way](url)}) as server:
         message = opening_error(server.url("x"))
     if way != "key":  # FFmpeg has no message for a key that it cannot read
-        assert "which only the user may name and no station" in message
+        assert "; only the user may name such an address, not a station" in message
 
 
 def own_network_address() -> str:
@@ -122,9 +122,8 @@ def test_a_playlist_of_the_network_cannot_name_rtsp_on_this_machine() -> None:
         target = f"rtsp://127.0.0.1:{service.getsockname()[1]}/x"
         station.answers["x"] = WAYS["playlist"](target)
         message = opening_error(f"http://{address}:{station.port}/x")
-        assert (
-            message == f"{target} is an address of this machine, which only the user may name and no station"
-        )
+        rule = "only the user may name such an address, not a station"
+        assert message == f"{target} is an address of this machine; {rule}"
         with pytest.raises(BlockingIOError):
             service.accept()
 

@@ -204,7 +204,7 @@ def test_at_speed_0_a_certificate_that_is_not_trusted_is_rejected(
     ("content", "expected"),
     [
         (b"#EXTM3U\nfile:///etc/passwd\n", "names file:///etc/passwd, which is not a stream on the web"),
-        (b"#EXTM3U\nhttp://10.0.0.1/\n", "an address of a private network, which only the user may name"),
+        (b"#EXTM3U\nhttp://10.0.0.1/\n", "an address of a private network; only the user may name such"),
         (b"<html><body>Welcome", "is a web page and not audio"),
         (b"v=0\no=- 0 0 IN IP4 0\nc=IN IP4 0\nm=audio 9 RTP/AVP 0\n", "is not audio that FFmpeg can decode"),
         (b"ffconcat version 1.0\nfile /etc/passwd\n", "is not audio that FFmpeg can decode"),
