@@ -12,6 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from realtime.errors import SourceError
+from realtime.network.http_client import HttpClient
+from realtime.network.opening import open_stream
 from realtime.network.reach import AddressKind, classify_address, is_allowed
 from tests.support.stream_servers import Answer, web_server
 from tests.support.streams import opening_error
@@ -90,38 +93,48 @@ def test_a_station_cannot_lead_to_another_network(way: str, host: str) -> None:
         assert "; only the user may name such an address, not a station" in message
 
 
-def own_network_address() -> str:
-    """Return an address of this machine that is not loopback. Nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            pytest.skip("this machine has no network")
+@pytest.fixture
+def network_address(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Address of this machine in a network. Without a network, an address of loopback counts as such."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect(("192.0.2.1", 9))  # sends nothing
         address: str = probe.getsockname()[0]
-    if address.startswith("127."):
-        pytest.skip("this machine has no network")
-    return address
+        if classify_address(address) is not LOOPBACK:
+            return address
+    substitute = "127.9.9.9"
+    monkeypatch.setattr(
+        "realtime.network.reach.classify_address",
+        lambda address: PRIVATE if address == substitute else classify_address(address),
+    )
+    return substitute
+
+
+def opening_error_here(url: str) -> str:
+    """Return the error message of a stream that this process cannot open, with its kinds of addresses."""
+    with pytest.raises(SourceError) as caught:
+        open_stream(url, HttpClient(url, 10.0), 10.0)
+    return str(caught.value)
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("target", ["127.0.0.1", "localhost", "0.0.0.0", "2130706433"])
-def test_a_station_of_the_network_cannot_reach_this_machine(way: str, target: str) -> None:
+def test_a_station_of_the_network_cannot_reach_this_machine(
+    way: str, target: str, network_address: str
+) -> None:
     """No byte may arrive at the service that listens here."""
-    address = own_network_address()
     with web_server() as private, web_server(host="0.0.0.0") as station:
         station.answers["x"] = WAYS[way](f"http://{target}:{private.port}/data")
-        message = opening_error(f"http://{address}:{station.port}/x")
+        message = opening_error_here(f"http://{network_address}:{station.port}/x")
         assert private.requests == []
         assert station.requests, message
 
 
-def test_a_playlist_of_the_network_cannot_name_rtsp_on_this_machine() -> None:
-    address = own_network_address()
+def test_a_playlist_of_the_network_cannot_name_rtsp_on_this_machine(network_address: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as service, web_server(host="0.0.0.0") as station:
         service.setblocking(False)
         target = f"rtsp://127.0.0.1:{service.getsockname()[1]}/x"
         station.answers["x"] = WAYS["playlist"](target)
-        message = opening_error(f"http://{address}:{station.port}/x")
+        message = opening_error_here(f"http://{network_address}:{station.port}/x")
         rule = "only the user may name such an address, not a station"
         assert message == f"{target} is an address of this machine; {rule}"
         with pytest.raises(BlockingIOError):
