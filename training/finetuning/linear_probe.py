@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from training.data.augmentation import render
 from training.data.batches import Floats, Sampler, prefetch
+from training.finetuning.gru_training import GenreWindows
 from training.finetuning.labels import balanced_weights, smooth_music_labels
 from training.finetuning.recipe import FineTuningRecipe
 from training.networks.genre import GRU_UNITS
@@ -35,7 +36,7 @@ EMBEDDING_PENALTY: Final = 30.0
 """Penalty on the square of a weight of the teacher embedding, in squared errors summed over all images."""
 
 
-def fit_head(network: Any, sampler: Sampler, recipe: FineTuningRecipe) -> None:
+def fit_head(network: Any, sampler: Sampler, recipe: FineTuningRecipe) -> GenreWindows | None:
     """Fit the head of a classifier to frozen pooled features. Its GRU contributes nothing yet.
 
     The batches are the sampler's first ones, which fine-tuning also sees. Labels of genres are not smoothed
@@ -48,29 +49,35 @@ def fit_head(network: Any, sampler: Sampler, recipe: FineTuningRecipe) -> None:
     sampler : Sampler
     recipe : FineTuningRecipe
         ``probe`` is the number of batches. With 0 the head stays as it is.
+
+    Returns
+    -------
+    GenreWindows or None
+        Windows that the genres were fitted to. None if ``probe`` is 0.
     """
     if not recipe.probe:
-        return
+        return None
     import tensorflow as tf
     from sklearn.linear_model import Ridge
 
     pooled = network.get_layer("pooled_features")
 
     @tf.function(reduce_retracing=True, autograph=False)  # type: ignore[untyped-decorator]
-    def mean_features(intensities: Any) -> Any:
-        return tf.reduce_mean(pooled(normalize(render(intensities)), training=False), axis=1)
+    def compute_features(intensities: Any) -> Any:
+        return tf.cast(pooled(normalize(render(intensities)), training=False), tf.float16)
 
     features, labels = [], []
     for batch in prefetch(sampler.batch, range(1, recipe.probe + 1)):
-        features.append(mean_features(tf.constant(batch.intensities)).numpy())
+        features.append(compute_features(tf.constant(batch.intensities)).numpy())
         labels.append(batch[1:])
-    x = np.concatenate(features)
+    over_time = np.concatenate(features)
+    x = _mean_over_time(over_time)
     genres, known, music, embeddings, has_embedding = (
         np.concatenate(each) for each in zip(*labels, strict=True)
     )
 
     live = sampler.live_windows()
-    plain = [mean_features(tf.constant(each)).numpy() for each in live.intensities()]
+    plain = [compute_features(tf.constant(each)).numpy() for each in live.intensities()]
 
     logits = network.get_layer("logits")
     kernel, bias = logits.get_weights()
@@ -78,8 +85,11 @@ def fit_head(network: Any, sampler: Sampler, recipe: FineTuningRecipe) -> None:
     direct = kernel[2 * GRU_UNITS :]  # rows of the pooled features, after those of the GRU's outputs
     targets = genres[known > 0]
     live_targets = live.targets * np.float32(LIVE_RATIO * targets.sum() / max(1e-9, live.targets.sum()))
+    windows = GenreWindows(
+        np.concatenate([over_time[known > 0], *plain]), np.concatenate([targets, live_targets])
+    )
     direct[:, :-1], bias[:-1] = logistic_regression(
-        np.concatenate([x[known > 0], *plain]), np.concatenate([targets, live_targets]), GENRE_PENALTY
+        _mean_over_time(windows.features), windows.targets, GENRE_PENALTY
     )
     music = smooth_music_labels(music, recipe)
     targets = np.asarray(balanced_weights(music))[:, np.newaxis] * np.stack([1 - music, music], axis=1)
@@ -89,6 +99,12 @@ def fit_head(network: Any, sampler: Sampler, recipe: FineTuningRecipe) -> None:
     if has_embedding.any():
         ridge = Ridge(alpha=EMBEDDING_PENALTY).fit(x[has_embedding > 0], embeddings[has_embedding > 0])
         network.get_layer("embedding").set_weights([ridge.coef_.T, ridge.intercept_])
+    return windows
+
+
+def _mean_over_time(features: npt.NDArray[np.float16]) -> Floats:
+    means: Floats = features.mean(axis=1, dtype=np.float32)
+    return means
 
 
 def logistic_regression(features: Floats, targets: Floats, penalty: float) -> tuple[Floats, Floats]:

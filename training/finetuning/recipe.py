@@ -24,6 +24,8 @@ class FineTuningRecipe:
     ----------
     probe : int
         Batches that the head is first fitted to. 0 leaves the head as it is.
+    gru_epochs : int
+        Passes over the same windows that then train the GRU alone. Its part is kept if it validates better.
     runs, steps : int
         Number of runs, and batches of each.
     head_rate, backbone_rate : float
@@ -46,6 +48,7 @@ class FineTuningRecipe:
     """
 
     probe: int = 1_000
+    gru_epochs: int = 6
     runs: int = 2
     steps: int = 100
     head_rate: float = 2e-4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +18,9 @@ from training.data.gtzan import LABELS
 from training.errors import TrainingError
 from training.finetuning.checkpoint import checkpoint_paths
 from training.finetuning.finetune import FineTuner, validate, validation_loss
+from training.finetuning.gru_training import GenreWindows, fit_gru
 from training.finetuning.linear_probe import fit_head
-from training.finetuning.recipe import TrainingRun
+from training.finetuning.recipe import FineTuningRecipe, TrainingRun
 from training.finetuning.soft_labels import fit_soft_labels
 from training.finetuning.step_log import StepLogger, offset_logger
 from training.networks.pretrained import load_distilled_weights
@@ -31,6 +33,8 @@ STANDARDIZATION_BATCHES: Final = 20
 
 VALIDATION_WINDOWS: Final = 3
 """Windows of each recording that decide the weights that are kept."""
+
+_log = logging.getLogger(__name__)
 
 
 def build_network(
@@ -105,9 +109,11 @@ def train(
     sampler = Sampler(corpus, run.partition.train, LABELS, run.mix, run.seed, soft_labels)
     typical = np.concatenate([sampler.batch(number).intensities for number in range(STANDARDIZATION_BATCHES)])
     network, backbone_variables = build_network(run.backbone, typical, tuned=recipe.backbone_rate > 0)
-    fit_head(network, sampler, recipe)
+    windows = fit_head(network, sampler, recipe)
     valid = _validation_sets(corpus, run)
     fitted = validate(network, valid)
+    if windows is not None and recipe.gru_epochs:
+        fitted = _train_gru(network, windows, recipe, valid, fitted)
     initial, history, kept = network.get_weights(), [], []
     if log:
         log(0, fitted)
@@ -139,6 +145,27 @@ def train(
         network.set_weights(initial)
     history.insert(0, {"step": 0, "loss": loss, **fitted, "best": worse})
     return network, [*history, {"step": step, "loss": loss, **values, "best": not worse}]
+
+
+def _train_gru(
+    network: Any,
+    windows: GenreWindows,
+    recipe: FineTuningRecipe,
+    valid: dict[str, EvalSet],
+    fitted: dict[str, float],
+) -> dict[str, float]:
+    """Train the GRU, and take it back if the network then validates worse. Return the validation values."""
+    before = network.get_weights()
+    fit_gru(network, windows, recipe.gru_epochs)
+    values = validate(network, valid)
+    better = validation_loss(values) < validation_loss(fitted)
+    _log.info(
+        "the GRU changes the validation loss from %.4f to %.4f, and is %s",
+        validation_loss(fitted), validation_loss(values), "kept" if better else "left out",
+    )  # fmt: skip
+    if not better:
+        network.set_weights(before)
+    return values if better else fitted
 
 
 def _validation_sets(corpus: Corpus, run: TrainingRun) -> dict[str, EvalSet]:
