@@ -23,6 +23,7 @@ from training.finetuning.linear_probe import fit_head
 from training.finetuning.recipe import FineTuningRecipe, TrainingRun
 from training.finetuning.soft_labels import fit_soft_labels
 from training.finetuning.step_log import StepLogger, offset_logger
+from training.networks.genre import GRU_UNITS
 from training.networks.pretrained import load_distilled_weights
 
 FIRST_TUNED_BLOCK: Final = "block_4"
@@ -115,6 +116,7 @@ def train(
     if windows is not None and recipe.gru_epochs:
         fitted = _train_gru(network, windows, recipe, valid, fitted)
     initial, history, kept = network.get_weights(), [], []
+    has_gru = bool(network.get_layer("logits").get_weights()[0][: 2 * GRU_UNITS].any())
     if log:
         log(0, fitted)
     for number in range(recipe.runs):
@@ -143,7 +145,7 @@ def train(
     worse = recipe.probe > 0 and validation_loss(fitted) <= validation_loss(values)
     if worse:
         network.set_weights(initial)
-    history.insert(0, {"step": 0, "loss": loss, **fitted, "best": worse})
+    history.insert(0, {"step": 0, "loss": loss, **fitted, "best": worse, "gru": has_gru})
     return network, [*history, {"step": step, "loss": loss, **values, "best": not worse}]
 
 

@@ -36,7 +36,7 @@ its output. The first layer averages the image over squares of {POOLING} x {POOL
 {sizes[SHIPPED_INT8] / 1e6:.1f} MB ({sizes[SHIPPED_FLOAT] / 1e6:.1f} MB in float32).
 License: {manifest.licence}.
 
-{_provenance(provenance)}{_silent_gru(metrics.get("learning_curve", []))}
+{_provenance(provenance)}{_shipped_head(metrics.get("learning_curve", []))}
 
 The geometry is the {geometry} one (`{spec.n_fft}` samples every `{spec.column_step}`). The network was
 trained on the two geometries of GTZAN's published arrays too, which `overheard evaluate spectrograms`
@@ -136,11 +136,15 @@ def _provenance(provenance: dict[str, Any]) -> str:
     )
 
 
-def _silent_gru(history: list[dict[str, Any]]) -> str:
-    if not any(row["step"] == 0 and row["best"] for row in history):
+def _shipped_head(history: list[dict[str, Any]]) -> str:
+    fitted = next((row for row in history if row["step"] == 0 and row["best"]), None)
+    if fitted is None:
         return ""
+    text = "\nThese runs did not validate better than the fitted head, which therefore ships."
+    if fitted.get("gru"):
+        return f"{text} In it, the\nGRU was trained beside the fitted weights of the means over time."
     return (
-        "\nThese runs did not validate better than the fitted head, which therefore ships. In it, the\n"
+        f"{text} In it, the\n"
         "weights of the GRU's outputs are 0: the genre depends on the means over time alone."
     )
 

@@ -74,7 +74,12 @@ def test_the_card_lists_the_tags_that_ship_and_those_that_do_not(report: Report,
 
 def test_the_card_says_when_the_gru_has_no_part(report: Report, tmp_path: Path) -> None:
     made = make_manifest(tmp_path, report)
-    for best, said in ((0, True), (20, False)):
-        history = [{"step": step, "best": step == best} for step in (0, 20)]
+    for best, gru, silent, beside in (
+        (0, False, True, False),
+        (0, True, False, True),
+        (20, True, False, False),
+    ):
+        history = [{"step": step, "best": step == best, "gru": gru} for step in (0, 20)]
         card = render_model_card(replace(made, metrics=made.metrics | {"learning_curve": history}))
-        assert ("the GRU's outputs are 0" in card) == said
+        assert ("the GRU's outputs are 0" in card) == silent
+        assert ("GRU was trained beside the fitted weights" in card) == beside
