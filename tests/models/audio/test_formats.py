@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import av
@@ -18,6 +21,7 @@ from tests.support.audio import tone, write
 from tests.support.hostile import REFERRING_TEXTS
 from tests.support.stream_servers import Answer, web_server
 from tests.support.streams import opening_error
+from tests.support.waiting import POLL_SECONDS
 
 RATE = 22_050
 
@@ -33,6 +37,27 @@ NAMES = (
     "a|b.wav", "%03d.wav", "*.wav", "a?b#c.wav", " j.wav", "\N{LATIN SMALL LETTER E WITH ACUTE}:k.wav",
 )  # fmt: skip
 """Names in which FFmpeg could see a protocol, a pattern or an option."""
+
+
+@contextmanager
+def udp_sockets_of_decoders() -> Iterator[list[object]]:
+    """Collect the UDP sockets of all processes below this one during the block."""
+    found: list[object] = []
+    ended = threading.Event()
+
+    def collect() -> None:
+        while not ended.wait(POLL_SECONDS):
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error):  # the process has ended
+                    found.extend(process.net_connections("udp"))
+
+    collector = threading.Thread(target=collect)
+    collector.start()
+    try:
+        yield found
+    finally:
+        ended.set()
+        collector.join()
 
 
 @pytest.fixture
@@ -71,8 +96,8 @@ def test_a_station_cannot_make_the_decoder_open_anything(kind: str, content: byt
         text = REFERRING_TEXTS[kind].format(folder=tmp_path, port=other.port).encode()
         answer = Answer(text, headers={"Content-Type": "audio/mpeg"})
         with web_server({"x": answer}) as server:
-            message = opening_error(server.url("x"), open_timeout_seconds=5.0)
-            udp = [c for c in psutil.Process().net_connections("udp")]
+            with udp_sockets_of_decoders() as udp:
+                message = opening_error(server.url("x"))
         assert other.requests == []
     assert "is not audio that FFmpeg can decode" in message
     assert udp == []

@@ -145,7 +145,10 @@ def test_an_address_of_a_segment_that_is_not_valid_is_one_sentence(
 ) -> None:
     playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{address}\n#EXT-X-ENDLIST\n"
     with web_server({"a.m3u8": Answer(playlist.encode())}) as server:
-        message = opening_error(server.url("a.m3u8"))
+        url = server.url("a.m3u8")
+        with pytest.raises(SourceError) as caught:  # in this process, since a decoder's output is discarded
+            open_stream(url, HttpClient(url, 5.0), 5.0)
+    message = str(caught.value)
     assert message.isprintable()
     assert "http" in message or "address" in message
     assert capfd.readouterr().err == ""
