@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -20,6 +21,9 @@ from tests.support.audio import tone, write
 from tests.support.clock import VirtualClock
 from tests.support.stream_servers import Answer, web_server
 from tests.support.streams import RATE, join_samples, measure_pitch, take_blocks
+
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+"""Mark of tests that find the decoders as processes below the server, which exists on Linux only."""
 
 
 def decoders() -> set[psutil.Process]:
@@ -42,6 +46,7 @@ def kill(processes: set[psutil.Process]) -> None:
             process.kill()
 
 
+@needs_linux
 def test_a_station_that_crashes_the_decoder_costs_no_other_station(station: str) -> None:
     clock = SystemClock()
     with closing(StreamSource(station, clock)) as good:
@@ -53,6 +58,7 @@ def test_a_station_that_crashes_the_decoder_costs_no_other_station(station: str)
         assert take_blocks(good.blocks(), 1.5)
 
 
+@needs_linux
 def test_a_station_that_crashes_the_decoder_each_time_is_given_up(station: str) -> None:
     before = decoders()
 
