@@ -30,7 +30,7 @@ SIZE = (1120, 860)
 WIDTH = 840
 """Pixels of the animation's width."""
 FRAMES, FRAME_SECONDS = 44, 0.4
-WARM_UP_SECONDS = 66.0
+WARM_UP_SECONDS = 46.0
 """Seconds of the demonstration before the first frame. The recording then shows a change of genre."""
 MAX_BYTES = 2_000_000
 

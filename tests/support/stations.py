@@ -26,7 +26,7 @@ MAX_RUN_SECONDS = 300
 
 @pytest.fixture
 def radio() -> Iterator[WebServer]:
-    """A station that plays two minutes of music at the pace of each reader, and never ends."""
+    """A station that plays the demonstration at the pace of each reader, and never ends."""
     music = Answer(DEMONSTRATION.read_bytes(), headers={"Content-Type": "audio/ogg"}, length=False, hang=True)
     with web_server({"music.opus": music}) as server:
         yield server

@@ -28,7 +28,7 @@ REFRESH_MS = 60_000
 """The page refreshes every five seconds. Only a failure takes as long as this."""
 MAX_DRAWN_MS = 500
 SPEED = 4
-"""The demonstration's two minutes in half a minute."""
+"""The demonstration's five and a half minutes in a minute and a half."""
 
 
 @pytest.fixture(scope="module", autouse=True)
