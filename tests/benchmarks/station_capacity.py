@@ -207,9 +207,12 @@ def measured(client: Any, pid: int, count: int) -> Point:
 
 
 def family(pid: int) -> list[int]:
-    """A process and its children."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *map(int, children)]
+    """Return a process and all processes below it, the decoders included."""
+    children = []
+    with contextlib.suppress(OSError):  # it has ended
+        for task in Path(f"/proc/{pid}/task").iterdir():  # a child belongs to the thread that started it
+            children += map(int, (task / "children").read_text().split())
+    return [pid, *(below for child in children for below in family(child))]
 
 
 def used(pid: int) -> float:
