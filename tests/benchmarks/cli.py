@@ -30,7 +30,7 @@ def measure() -> list[Result]:
     """``analyze`` of five seconds and of an hour, and ``listen``."""
     with tempfile.TemporaryDirectory() as folder:
         sound, rate = music()
-        five = write(Path(folder) / "five.wav", sound[: 5 * rate], rate)
+        five = write(Path(folder) / "five.wav", sound[: round(5.1 * rate)], rate)  # a window
         short = write(Path(folder) / "short.wav", np.resize(sound, SHORT_MINUTES * 60 * rate), rate)
         long = write(Path(folder) / "long.wav", np.resize(sound, LONG_MINUTES * 60 * rate), rate)
         start = min(analyse(five)[0] for _ in range(5))
