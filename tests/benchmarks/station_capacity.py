@@ -208,7 +208,7 @@ def measured(client: Any, pid: int, count: int) -> Point:
 
 def family(pid: int) -> list[int]:
     """Return a process and all processes below it, the decoders included."""
-    children = []
+    children: list[int] = []
     with contextlib.suppress(OSError):  # it has ended
         for task in Path(f"/proc/{pid}/task").iterdir():  # a child belongs to the thread that started it
             children += map(int, (task / "children").read_text().split())
