@@ -192,14 +192,14 @@ class FakeAnalyzer:
         hello = self._hello()
         VALIDATOR.validate(hello)
         with self._changed:  # no message of a test comes between the hello and the registration
-            connection.send(json.dumps(hello))
-            if self.offered is not None:
-                connection.send(json.dumps(self._sources()))
-            self._connections.add(connection)
             if connection.request is not None:
                 self.origins.append(connection.request.headers.get("Origin"))
                 self.headers.append(connection.request.headers)
                 self.request_paths.append(connection.request.path)
+            connection.send(json.dumps(hello))
+            if self.offered is not None:
+                connection.send(json.dumps(self._sources()))
+            self._connections.add(connection)
             self._changed.notify_all()
         try:
             for text in connection:
