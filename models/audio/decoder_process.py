@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import IO, Any, Final
 
@@ -134,7 +135,7 @@ class DecoderProcess:
             self._link.close()
 
 
-class _Link:
+class _Link(ABC):
     """Connection to a decoder's process."""
 
     def __init__(self, results: IO[bytes]) -> None:
@@ -148,13 +149,13 @@ class _Link:
         except (OSError, ValueError):  # closed by another thread
             return b""
 
+    @abstractmethod
     def wait(self) -> int | None:
         """Return the exit code of the process, which has ended. None if there is none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """End the process."""
-        raise NotImplementedError
 
 
 class _ForkedLink(_Link):

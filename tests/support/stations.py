@@ -98,7 +98,8 @@ def sent_again_after(messages: list[Json], event: int, names: Sequence[str]) -> 
 class TriggeredAction:
     """Condition of ``run_monitor`` that acts once, when all of ``names`` have sent an estimate.
 
-    It is true when all of ``again`` have sent estimates since then.
+    It is true when all of ``again`` have sent estimates since a station was lost by the action. Estimates
+    that were on their way when it acted do not count.
     """
 
     def __init__(self, names: Sequence[str], again: Sequence[str], act: Callable[[], Any]) -> None:
@@ -109,7 +110,15 @@ class TriggeredAction:
         if self.at is None and all(select_messages(messages, name) for name in self._names):
             self.at = len(messages)
             self._act()
-        return self.at is not None and sent_again_after(messages, self.at, self._again)
+        if self.at is None:
+            return False
+        lost = (
+            number
+            for number, message in enumerate(messages[self.at :], self.at)
+            if message["type"] == "state" and message["state"] == "RECOVERING"
+        )
+        first = next(lost, None)
+        return first is not None and sent_again_after(messages, first, self._again)
 
 
 UNREACHABLE_GROUP = (Station("One", "http://127.0.0.1:1/music"),)
