@@ -186,6 +186,17 @@ def test_the_stable_label_stands_still_until_music_has_returned() -> None:
     assert stable == [0] * (back + 2) + [1] * (18 - back), "one second after music returned, two steps"
 
 
+def test_talk_does_not_lengthen_a_lead_if_music_returns_with_one_window() -> None:
+    target = smoother(half_life=600.0, margin=0.1, hold=1.0, music_above=0.5)
+    feed(target, [[0.9, 0.1]] * 40)
+    new = np.array([0.0, 1.0])
+    leading = [target.update(new, position, music=0.95) for position in (200, 206)]
+    talk = [target.update(new, position, music=0.05) for position in (226, 246)]
+    returned = [target.update(new, position, music=0.95) for position in (276, 281, 286)]
+    assert [row.is_music for row in (*leading, talk[-1], *returned)] == [True, True, False, True, True, True]
+    assert [row.stable for row in returned] == [0, 0, 1], "one second after music returned"
+
+
 def test_talk_from_the_beginning_has_no_genre() -> None:
     (first,) = [smoother(music_above=0.5).update(np.array([0.2, 0.8]), 0, music=0.3)]
     assert first.probabilities.tolist() == [0, 0]
