@@ -145,6 +145,7 @@ class AnalysisJob:
              address],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             errors="replace", pass_fds=(file.fileno(),), env=child_environment(),
+            start_new_session=True,  # a signal to the group ends this program, which ends the child
         )  # fmt: skip
         atexit.register(child.kill)  # the child ends with the server, also where there is no guard
         release = guard_children(child.pid)

@@ -199,6 +199,7 @@ class _ProgramLink(_Link):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=child_environment(),
+            start_new_session=True,  # a signal to the group ends this program, which ends the decoder
         )
         if self._process.stdin is None or self._process.stdout is None:
             raise ValueError("the decoder was started without pipes")
@@ -260,6 +261,7 @@ class _Server:
                 pass_fds=[theirs.fileno()],
                 # One thread, because only the thread that forks exists in the forked process.
                 env=child_environment() | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                start_new_session=True,  # a signal to the group ends this program, which ends the server
             )
         return self._control
 

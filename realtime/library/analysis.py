@@ -246,6 +246,7 @@ class TrackAnalyzer:
                     stdout=subprocess.PIPE,
                     text=True,
                     env=child_environment(),
+                    start_new_session=True,  # a signal to the group ends this program, which ends the child
                 )
             return self._child
 

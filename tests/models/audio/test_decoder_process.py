@@ -212,6 +212,16 @@ def test_decoders_end_with_the_program(how: signal.Signals, fork: bool, long: di
     assert alive == []
 
 
+@pytest.mark.parametrize("fork", WAYS)
+def test_a_signal_to_the_process_group_does_not_reach_decoders(fork: bool, long: dict[str, str]) -> None:
+    """A stop of the whole group once ended a decoder first, and the program then failed with its loss."""
+    with closing(DecoderProcess(FILE_JOB, long, "x", fork=fork)) as decoder:
+        begin(decoder)
+        groups = {os.getpgid(process.pid) for process in children()}
+        assert groups
+        assert os.getpgid(0) not in groups
+
+
 def test_many_decoders_leave_no_descriptor_behind(tmp_path: Path) -> None:
     path = str(write(tmp_path / "t.wav", tone(440, 0.5), RATE))
     (server,) = children()
