@@ -35,6 +35,8 @@ class Snapshot:
         Name of the followed source.
     title : str
         Title that the source reports. It is often empty.
+    artist, song : str
+        Parts of the title, both empty if they are unknown.
     sources : SourcesMessage or None
         Sources that can be selected. None unless connected with the analyzer's token.
     """
@@ -44,6 +46,8 @@ class Snapshot:
     state_seq: int = -1
     source: str = ""
     title: str = ""
+    artist: str = ""
+    song: str = ""
     hello: HelloMessage | None = None
     estimate: EstimatePayload | None = None
     health: HealthMessage | None = None
@@ -84,12 +88,14 @@ def apply_message(snapshot: Snapshot, message: ServerMessage) -> Snapshot:
                 hello=message,
                 estimate=message.estimate,
                 title=message.title,
+                artist=message.artist,
+                song=message.song,
                 health=snapshot.health if message.source == snapshot.source else None,
                 state=message.state,
                 state_seq=message.seq,
             )
         case TitleMessage():
-            return replace(updated, title=message.title)
+            return replace(updated, title=message.title, artist=message.artist, song=message.song)
         case HealthMessage():
             return replace(updated, health=message)
         case EstimateMessage():

@@ -33,7 +33,7 @@ MAX_AGE_SECONDS = 2.0
 HEALTH_INTERVAL_SECONDS = 2.0
 """Minimum time between two health messages."""
 TITLE_BURST, TITLES_PER_SECOND = 10.0, 1 / 30
-"""Titles of a station that may follow each other at once, and the rate after them.
+"""Titles of a source that may follow each other at once, and the rate after them.
 
 Later titles are skipped until one may be published. A station that sends a title with each block would
 otherwise fill the history.
@@ -95,7 +95,7 @@ class AnalysisWorker(threading.Thread):
         self._last_health = self._last_loss_log = float("-inf")
         self._logged_losses = ""
         self._sequence = 0
-        self._title = ""
+        self._title = ("", "", "")
         self._titles = TokenBucket(TITLE_BURST, TITLES_PER_SECOND, clock.monotonic())
         self._device = source.status().device
 
@@ -155,9 +155,10 @@ class AnalysisWorker(threading.Thread):
     def _publish_status(self, now: float) -> None:
         """Publish a new title, and log a new device."""
         status = self._source.status()
-        if status.title != self._title and self._titles.take(now):
-            self._title = status.title
-            self._publish(builders.title_message(self._source.name, unix_now(self._clock), status.title))
+        title = (status.title, status.artist, status.song)
+        if title != self._title and self._titles.take(now):
+            self._title = title
+            self._publish(builders.title_message(self._source.name, unix_now(self._clock), *title))
         if status.device != self._device:
             logger.info("%s: listening to %s instead of %s", self._source.name, status.device, self._device)
             self._device = status.device

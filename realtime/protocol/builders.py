@@ -204,9 +204,21 @@ def state_message(
     return StateMessage(**_header(source, captured_at), state=state, code=code, detail=detail)
 
 
-def title_message(source: str, captured_at: float, title: str) -> TitleMessage:
-    """Build the message of a station's title. The title is empty if the station no longer sends one."""
-    return TitleMessage(**_header(source, captured_at), title=title)
+def title_message(
+    source: str, captured_at: float, title: str, artist: str = "", song: str = ""
+) -> TitleMessage:
+    """Build the message of a title. The title is empty if station or player no longer report one.
+
+    Parameters
+    ----------
+    source : str
+    captured_at : float
+        Unix seconds.
+    title : str
+    artist, song : str
+        Parts of the title, both empty if they are unknown.
+    """
+    return TitleMessage(**_header(source, captured_at), title=title, artist=artist, song=song)
 
 
 def health_message(

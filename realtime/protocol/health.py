@@ -56,7 +56,11 @@ class SourceStatus:
     device : str
         Device or address that the source reads at present.
     title : str
-        The station's current title.
+        Current title of the station or the media player.
+    artist : str
+        Artist in the title. Empty if the title is not known in parts.
+    song : str
+        Song in the title. Empty if the title is not known in parts.
     error : str
         Reason why no audio arrives while the source is being reopened. Empty otherwise.
     reconnects : int
@@ -72,6 +76,8 @@ class SourceStatus:
 
     device: str = ""
     title: str = ""
+    artist: str = ""
+    song: str = ""
     error: str = ""
     reconnects: int = 0
     overflows: int = 0

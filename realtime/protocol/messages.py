@@ -28,6 +28,21 @@ ControlId: TypeAlias = Annotated[
     str, Meta(min_length=1, max_length=40, description="Chosen by the client and returned in the response.")
 ]
 
+Title: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="Title that a station or a media player reports, from a player as 'artist - song'. Empty "
+        "if none is known."
+    ),
+]
+Artist: TypeAlias = Annotated[
+    str,
+    Meta(description="Artist in the title. Empty if the title is not known in parts, as those of stations."),
+]
+Song: TypeAlias = Annotated[
+    str, Meta(description="Song in the title. Empty if the title is not known in parts.")
+]
+
 ESTIMATE_STATES = [state.value for state in StreamState if state.has_estimate]
 
 
@@ -194,7 +209,9 @@ class HelloMessage(Message, frozen=True, kw_only=True, tag="hello"):
     state: StreamState
     code: Annotated[StateCode | None, Meta(description="Reason for the state, if there is one.")]
     detail: Annotated[str, Meta(description="Reason for the state as one sentence, often empty.")]
-    title: Annotated[str, Meta(description="Title that the station sends; empty for other sources.")]
+    title: Title
+    artist: Artist = ""
+    song: Song = ""
     estimate: Annotated[EstimatePayload | None, Meta(description="The newest estimate.")]
     replaces_source: Annotated[
         str | None,
@@ -246,9 +263,11 @@ class StateMessage(Message, frozen=True, kw_only=True, tag="state"):
 
 
 class TitleMessage(Message, frozen=True, kw_only=True, tag="title"):
-    """Change of the title that a station sends."""
+    """Change of the title that a station or a media player reports."""
 
-    title: Annotated[str, Meta(description="Empty if the station no longer sends a title.")]
+    title: Title
+    artist: Artist = ""
+    song: Song = ""
 
 
 class LatencyPercentiles(Struct, frozen=True, kw_only=True):

@@ -145,6 +145,6 @@ def _update_hello(hello: HelloMessage, message: Message) -> HelloMessage:
             return replace(hello, seq=message.seq, estimate=estimate, captured_at=captured_at)
         case StateMessage(state=state, code=code, detail=detail):
             return replace(hello, seq=message.seq, state=state, code=code, detail=detail)
-        case TitleMessage(title=title):
-            return replace(hello, seq=message.seq, title=title)
+        case TitleMessage(title=title, artist=artist, song=song):
+            return replace(hello, seq=message.seq, title=title, artist=artist, song=song)
     return replace(hello, seq=message.seq)

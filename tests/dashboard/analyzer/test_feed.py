@@ -260,9 +260,21 @@ def test_the_real_server_sends_the_list_of_sources() -> None:
 
 
 def test_a_hello_has_the_title() -> None:
-    before = replace(Snapshot(), title="old")
-    assert apply_message(before, hello_in_state(seq=3, title="So What")).title == "So What"
-    assert apply_message(before, hello_in_state(seq=3)).title == "", "the old title must go"
+    before = replace(Snapshot(), title="old", artist="old", song="old")
+    after = apply_message(
+        before, hello_in_state(seq=3, title="Davis - So What", artist="Davis", song="So What")
+    )
+    assert (after.title, after.artist, after.song) == ("Davis - So What", "Davis", "So What")
+    after = apply_message(before, hello_in_state(seq=3))
+    assert (after.title, after.artist, after.song) == ("", "", ""), "the old title must go"
+
+
+def test_a_title_has_its_parts_if_they_are_known() -> None:
+    title = builders.title_message("test", 0.0, "Davis - So What", "Davis", "So What")
+    after = apply_message(Snapshot(), title)
+    assert (after.title, after.artist, after.song) == ("Davis - So What", "Davis", "So What")
+    after = apply_message(after, builders.title_message("test", 1.0, "News"))
+    assert (after.title, after.artist, after.song) == ("News", "", ""), "the old parts must go"
 
 
 def test_a_rejection_is_logged_once_without_the_token(caplog: pytest.LogCaptureFixture) -> None:

@@ -29,7 +29,9 @@ MODEL = dataclasses.replace(manifest(), name="a", version="7")
 HELLO = replace(
     hello_message("secret name", 0.0, MODEL, "litert 2", {"hold_seconds": 1.5}), title="Secret Song"
 )
-SNAPSHOT = Snapshot(True, StreamState.LISTENING, 3, "secret name", "Secret Song", HELLO, None, HEALTH)
+SNAPSHOT = Snapshot(
+    True, StreamState.LISTENING, 3, "secret name", "Secret Song", "Secret", "Song", HELLO, None, HEALTH
+)
 
 
 def test_figures_are_formatted_in_every_language() -> None:

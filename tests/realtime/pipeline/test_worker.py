@@ -172,6 +172,20 @@ def test_titles_of_a_station_are_published_when_they_change() -> None:
     ]  # fmt: skip
 
 
+def test_a_title_has_its_parts_if_the_source_knows_them() -> None:
+    clock = VirtualClock()
+    statuses = [
+        SourceStatus(title="Davis - So What"),
+        SourceStatus(title="Davis - So What", artist="Davis", song="So What"),
+        SourceStatus(),
+    ]
+    _, published = run(ReportingSource(clock, *statuses), clock)
+    parts = [(m["title"], m["artist"], m["song"]) for m in published if m["type"] == "title"]
+    assert parts == [
+        ("Davis - So What", "", ""), ("Davis - So What", "Davis", "So What"), ("", "", ""),
+    ]  # fmt: skip
+
+
 def test_titles_that_change_all_the_time_are_limited_and_the_last_one_stays() -> None:
     """A station that sends a title with each block would otherwise fill the history."""
     clock = VirtualClock()

@@ -40,11 +40,14 @@ def test_a_late_client_gets_the_current_state() -> None:
     async def scenario(server: EstimateServer, url: str) -> None:
         server.broadcaster.publish(state("LISTENING", 1, detail="all well"))
         server.broadcaster.publish(estimate("jazz", 2))
-        server.broadcaster.publish(replace(title_message("fake", 2.0, "Blue in Green"), seq=3))
+        server.broadcaster.publish(
+            replace(title_message("fake", 2.0, "Evans - Blue in Green", "Evans", "Blue in Green"), seq=3)
+        )
         async with connect(url) as client:
             first = await receive(client)
             assert (first["state"], first["detail"], first["seq"]) == ("LISTENING", "all well", 3)
-            assert (first["estimate"]["label"], first["title"]) == ("jazz", "Blue in Green")
+            assert (first["estimate"]["label"], first["title"]) == ("jazz", "Evans - Blue in Green")
+            assert (first["artist"], first["song"]) == ("Evans", "Blue in Green")
             VALIDATOR.validate(first)
 
     serve(scenario)
