@@ -12,7 +12,17 @@ from realtime.errors import SourceError
 class Device:
     """Device or application whose audio can be captured.
 
-    ``index`` is the number that the sound system uses at present. Another device may have this number later.
+    Attributes
+    ----------
+    name : str
+    sample_rate : int
+        Hz.
+    channels : int
+    is_default : bool
+    index : int
+        Number that the sound system uses at present. Another device may have this number later.
+    unmute_command : str
+        Command that unmutes the device. Empty if the device is not muted, or if that is not known.
     """
 
     name: str
@@ -20,6 +30,11 @@ class Device:
     channels: int
     is_default: bool = False
     index: int = -1
+    unmute_command: str = ""
+
+    def describe_mute(self) -> str:
+        """Return a sentence with the remedy if the device is muted, or an empty text."""
+        return f"the device is muted; unmute it with: {self.unmute_command}" if self.unmute_command else ""
 
 
 def find_device(devices: Sequence[Device], wanted: str, kind: str) -> Device:

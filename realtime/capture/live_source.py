@@ -42,6 +42,12 @@ class LiveSource:
     device : str
         Name of the captured device. If empty, ``name`` is the name of the device.
 
+    Attributes
+    ----------
+    muted : str
+        Sentence with the remedy if the device is muted. Empty otherwise. Set on the thread that watches the
+        device.
+
     Raises
     ------
     SourceError
@@ -55,6 +61,7 @@ class LiveSource:
         self._drift, self._dropouts = ClockDriftEstimator(sample_rate), DropoutDetector(sample_rate)
         self.sample_rate = sample_rate
         self.is_live = True
+        self.muted = ""
         self._clock = clock
         # With the number of each block. The append and popleft of a deque are atomic.
         self._queue: deque[tuple[int, AudioBlock]] = deque(maxlen=MAX_QUEUED_BLOCKS)
@@ -129,6 +136,7 @@ class LiveSource:
             overflows=self._overflows,
             dropped_blocks=self._dropped_blocks,
             drift_ppm=self._drift.ppm(),
+            muted=self.muted,
         )
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from realtime.capture import portaudio, pulseaudio, wasapi
+from realtime.capture import pactl, portaudio, pulseaudio, wasapi
 from realtime.capture.device import Device, find_device
 from realtime.capture.live_source import LiveSource
 from realtime.clock import Clock
@@ -20,8 +20,8 @@ def has_sound_server() -> bool:
         If a server takes connections and does not answer. PortAudio would wait for the server, too.
     """
     try:
-        return sys.platform == "linux" and bool(pulseaudio.pactl("info"))
-    except pulseaudio.SoundServerHangsError:
+        return sys.platform == "linux" and bool(pactl.pactl("info"))
+    except pactl.SoundServerHangsError:
         raise
     except SourceError:
         return False
@@ -98,7 +98,7 @@ def list_microphones() -> list[Device]:
     SourceError
         If the sound system cannot list the microphones.
     """
-    return pulseaudio.list_inputs() if has_sound_server() else portaudio.list_microphones()
+    return pactl.add_mutes(pactl.list_inputs()) if has_sound_server() else portaudio.list_microphones()
 
 
 def list_outputs() -> list[Device]:
@@ -110,7 +110,7 @@ def list_outputs() -> list[Device]:
         If the sound system cannot list the outputs.
     """
     if sys.platform == "linux":
-        return [*pulseaudio.list_monitors(), *pulseaudio.list_applications()]
+        return [*pactl.add_mutes(pactl.list_monitors()), *pactl.list_applications()]
     if sys.platform == "darwin":
         return [portaudio.find_loopback(portaudio.list_microphones())]
     return wasapi.list_speakers()

@@ -2,24 +2,32 @@
 
 A recording is a child process, which needs no ALSA plug-in and ends with this program. If the recorded device
 disappears, a sound server moves the recording to another device without notifying the client. A second child
-process therefore reports every change of the server, and a recording that was moved is ended.
+process therefore reports every change of the server. A recording that was moved is ended, and a device that
+was muted is named.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from models.common.child_environment import child_environment
 from models.common.child_guard import guard_children
 from realtime.capture.device import Device, find_device
 from realtime.capture.live_source import LiveSource, Start, Stop
+from realtime.capture.pactl import (
+    APPLICATION_PREFIX,
+    add_mutes,
+    list_applications,
+    list_inputs,
+    list_monitors,
+    pactl,
+)
 from realtime.capture.subprocess_reader import start_capture_process, stop_capture_process
 from realtime.clock import Clock
 from realtime.errors import SourceError
@@ -27,96 +35,16 @@ from realtime.errors import SourceError
 PAREC_LATENCY_MS = 30
 """Latency that parec requests from the server. It delays the estimates."""
 
-PACTL_TIMEOUT_SECONDS = 5.0
-"""Seconds after which a server that has not answered counts as missing."""
-
 DUMMY_SINK = "auto_null"
 """Silent output that PulseAudio and PipeWire create on a machine without a sound card."""
 
 RECORDING_PROPERTY = "overheard.recording"
 """Property that identifies a recording of this program among all recordings of the server."""
 
-APPLICATION_PREFIX = "application "
-"""Prefix that distinguishes the names of applications from those of outputs."""
+_RELEVANT_EVENT = re.compile(rb"'(new|remove|change)' on (server|sink|source|source-output|sink-input) #")
 
-_RELEVANT_EVENT = re.compile(rb"'(new|remove|change)' on (server|source|source-output|sink-input) #")
-
-
-class SoundServerHangsError(SourceError):
-    """Sound server that takes connections and does not answer. Each request takes the whole timeout."""
-
-
-def list_monitors() -> list[Device]:
-    """List the monitors of the outputs. The monitor of the default output is the default device.
-
-    Raises
-    ------
-    SourceError
-        If ``pactl`` is missing or no sound server answers.
-    """
-    return parse_sources(pactl("list", "short", "sources"), pactl("info"), monitors=True)
-
-
-def list_inputs() -> list[Device]:
-    """List microphones and other inputs.
-
-    Raises
-    ------
-    SourceError
-        If ``pactl`` is missing or no sound server answers.
-    """
-    return parse_sources(pactl("list", "short", "sources"), pactl("info"), monitors=False)
-
-
-def parse_sources(sources: str, info: str, *, monitors: bool) -> list[Device]:
-    """Parse the output of ``pactl list short sources``.
-
-    Parameters
-    ----------
-    sources : str
-    info : str
-        Output of ``pactl info``, which names the default devices.
-    monitors : bool
-        Return the monitors of outputs. Otherwise return all other sources.
-    """
-    key, suffix = ("Sink", ".monitor") if monitors else ("Source", "")
-    default = re.search(rf"^Default {key}: (.+)$", info, re.MULTILINE)
-    default_name = f"{default[1]}{suffix}" if default else ""
-    found = []
-    for line in sources.splitlines():
-        fields = line.split("\t")
-        form = re.search(r"(\d+)ch (\d+)Hz", line)
-        if len(fields) < 4 or not form or fields[1].endswith(".monitor") is not monitors:
-            continue
-        found.append(
-            Device(fields[1], int(form[2]), int(form[1]), fields[1] == default_name, index=int(fields[0]))
-        )
-    return found
-
-
-def list_applications() -> list[Device]:
-    """List the playing applications, once for each of their streams.
-
-    Raises
-    ------
-    SourceError
-        If ``pactl`` is missing or no sound server answers.
-    """
-    return parse_applications(pactl("list", "sink-inputs"))
-
-
-def parse_applications(listed: str) -> list[Device]:
-    """Parse the output of ``pactl list sink-inputs``."""
-    found = []
-    for part in re.split(r"^Sink Input #", listed, flags=re.MULTILINE)[1:]:
-        number = re.match(r"\d+", part)
-        form = re.search(r"^\s*Sample Specification: \S+ (\d+)ch (\d+)Hz", part, re.MULTILINE)
-        name = re.search(r'^\s*application\.name = "(.*)"$', part, re.MULTILINE)
-        binary = re.search(r'^\s*application\.process\.binary = "(.*)"$', part, re.MULTILINE)
-        shown = next((each[1] for each in (name, binary) if each and each[1]), "")
-        if number and form and shown:
-            found.append(Device(APPLICATION_PREFIX + shown, int(form[2]), int(form[1]), index=int(number[0])))
-    return found
+EVENT_BYTES = 65_536
+"""Events that are read at a time. A volume that is turned causes many, which need one look at the server."""
 
 
 def open_monitor(wanted: str, clock: Clock, *, auto: bool = False, follow: bool = False) -> LiveSource:
@@ -141,7 +69,9 @@ def open_monitor(wanted: str, clock: Clock, *, auto: bool = False, follow: bool 
     if device.name.startswith(APPLICATION_PREFIX):
         command = [*_parec_command(device), f"--monitor-stream={device.index}"]
         start = _watch_server(
-            start_capture_process(command, device.channels), lambda: find_ended_stream(device)
+            start_capture_process(command, device.channels),
+            lambda: find_ended_stream(device),
+            lambda: describe_application_mute(device),
         )
         return LiveSource(f"system audio ({device.name})", device.sample_rate, start, clock, device.name)
     candidates = list_monitors if follow else None
@@ -203,19 +133,22 @@ def _record(
     start = _watch_server(
         start_capture_process(command, device.channels),
         lambda: describe_change(device, recording_id, candidates),
+        lambda: add_mutes([device])[0].describe_mute(),
     )
     return LiveSource(name, device.sample_rate, start, clock, device.name)
 
 
-def _watch_server(start: Start, find_reason: Callable[[], str]) -> Start:
-    """Extend the start of a recording, so that a change of the sound server can end the recording.
+def _watch_server(start: Start, find_reason: Callable[[], str], find_mute: Callable[[], str]) -> Start:
+    """Extend the start of a recording, so that a change of the sound server can end or mute the recording.
 
     Parameters
     ----------
     start : callable
         Starts the recording.
     find_reason : callable
-        Called after each change. It returns the reason to end the recording, or an empty text.
+        Called after changes. It returns the reason to end the recording, or an empty text.
+    find_mute : callable
+        Called after changes. It returns a sentence if the recorded device is muted, or an empty text.
     """
 
     def start_both(source: LiveSource) -> Stop:
@@ -235,7 +168,10 @@ def _watch_server(start: Start, find_reason: Callable[[], str]) -> Start:
             stop_capture_process(watcher)
             raise
         thread = threading.Thread(
-            target=_follow_events, args=(watcher, source, find_reason), name="sound server", daemon=True
+            target=_follow_events,
+            args=(watcher, source, find_reason, find_mute),
+            name="sound server",
+            daemon=True,
         )
         thread.start()
         release = guard_children(watcher.pid)
@@ -251,7 +187,10 @@ def _watch_server(start: Start, find_reason: Callable[[], str]) -> Start:
 
 
 def _follow_events(
-    watcher: subprocess.Popen[bytes], source: LiveSource, find_reason: Callable[[], str]
+    watcher: subprocess.Popen[bytes],
+    source: LiveSource,
+    find_reason: Callable[[], str],
+    find_mute: Callable[[], str],
 ) -> None:
     """Read the events of ``pactl subscribe`` on a separate thread until the process or the recording ends.
 
@@ -259,17 +198,40 @@ def _follow_events(
     """
     reason = ""
     try:
-        with watcher, watcher.stdout or contextlib.nullcontext(()) as events:
+        with watcher:
             # The recording itself causes a first event, which reveals changes before the subscription.
-            for event in events:
-                if _RELEVANT_EVENT.search(event):
+            for events in _read_events(watcher):
+                if _RELEVANT_EVENT.search(events):
                     reason = find_reason()
+                    source.muted = "" if reason else find_mute()
                 if reason:
                     break
             watcher.terminate()
     except Exception as error:  # the consumer would otherwise wait forever
         reason = str(error)
     source.fail(reason or "the sound server stopped reporting its changes")
+
+
+def _read_events(watcher: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """Yield the whole lines that have arrived since the last ones."""
+    if watcher.stdout is None:
+        raise ValueError("the child process needs a pipe")
+    rest = b""
+    while chunk := os.read(watcher.stdout.fileno(), EVENT_BYTES):
+        lines, _, rest = (rest + chunk).rpartition(b"\n")
+        yield lines
+
+
+def describe_application_mute(device: Device) -> str:
+    """Return a sentence if an application is muted on the sound server, or an empty text.
+
+    Raises
+    ------
+    SourceError
+        If no sound server answers.
+    """
+    streams = (stream for stream in list_applications() if stream.index == device.index)
+    return next((stream.describe_mute() for stream in streams), "")
 
 
 def find_ended_stream(device: Device) -> str:
@@ -327,35 +289,3 @@ def _find_recorded_source(recording_id: str) -> int:
         ),
         -1,
     )
-
-
-def pactl(*arguments: str) -> str:
-    """Run pactl and return its output.
-
-    Raises
-    ------
-    SourceError
-        If ``pactl`` is missing or no sound server answers.
-    """
-    try:
-        done = subprocess.run(
-            ["pactl", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=PACTL_TIMEOUT_SECONDS,
-            env=child_environment() | {"LC_ALL": "C"},
-            check=False,
-        )
-    except OSError as error:
-        raise SourceError(
-            "system audio needs pactl and parec; on Debian: apt install pulseaudio-utils"
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise SoundServerHangsError(
-            f"the sound server takes connections and does not answer (pactl waited "
-            f"{PACTL_TIMEOUT_SECONDS:.0f} s); restart the sound server"
-        ) from error
-    if done.returncode:
-        reason = done.stderr.strip().partition("\n")[0]
-        raise SourceError(f"no PulseAudio or PipeWire server answers: {reason}")
-    return done.stdout

@@ -8,8 +8,8 @@ from typing import NoReturn
 from models.common.cli import ArgumentParser
 from models.common.text import escape_control
 from realtime.capture.device import Device, find_device
+from realtime.capture.pactl import SoundServerHangsError
 from realtime.capture.platform import find_system_device, list_microphones, list_outputs
-from realtime.capture.pulseaudio import SoundServerHangsError
 from realtime.errors import SourceError
 
 
@@ -62,9 +62,10 @@ def _list(title: str, list_devices: Callable[[], list[Device]]) -> list[Device] 
         return error
     for device in devices:
         mark = "*" if device.is_default else " "
-        print(
-            f"  {mark} {escape_control(device.name)}  ({device.sample_rate} Hz, {device.channels} channels)"
-        )
+        form = f"{device.sample_rate} Hz, {device.channels} channels"
+        if device.unmute_command:
+            form += f"; muted, unmute it with: {device.unmute_command}"
+        print(escape_control(f"  {mark} {device.name}  ({form})"))
     if not devices:
         print("  none")
     return devices

@@ -147,10 +147,17 @@ class AnalysisWorker(threading.Thread):
     def _publish_analysis(self, analysis: Analysis) -> None:
         estimate, name, audio = analysis.estimate, self._source.name, self._manifest.audio
         self._publish(build_estimate_message(estimate, name, self._manifest, self._clock))
-        self._change_state(estimate.state)
+        self._publish_estimate_state(estimate.state)
         captured_at = self._clock.unix(estimate.captured_at)
         end_seconds = (estimate.position + audio.window_samples) / audio.sample_rate
         self._publish(builders.spectrum_message(name, captured_at, end_seconds, analysis.columns, audio))
+
+    def _publish_estimate_state(self, state: StreamState) -> None:
+        """Publish the state of an estimate if it is new. Silence of a muted device has a reason."""
+        muted = self._source.status().muted if state is StreamState.SILENT else ""
+        if muted and muted != self._detail:
+            logger.warning("%s: %s", self._source.name, muted)
+        self._change_state(state, muted, StateCode.MUTED if muted else None)
 
     def _publish_status(self, now: float) -> None:
         """Publish a new title, and log a new device."""

@@ -23,6 +23,7 @@ class StateCode(DescribedEnum):
         "analyzer_error",
         "The model or the analysis failed. The detail or the log has the reason.",
     )
+    MUTED = "muted", "The device is muted, so that it delivers silence. The detail has the remedy."
 
 
 class ResponseCode(DescribedEnum):

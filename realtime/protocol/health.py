@@ -72,6 +72,8 @@ class SourceStatus:
     drift_ppm : float or None
         Difference between the device's clock and the machine's, in parts per million. Positive if the device
         runs faster. None until it is measured.
+    muted : str
+        Sentence with the remedy if the sound system has muted the device. Empty otherwise, or if unknown.
     """
 
     device: str = ""
@@ -83,3 +85,4 @@ class SourceStatus:
     overflows: int = 0
     dropped_blocks: int = 0
     drift_ppm: float | None = None
+    muted: str = ""

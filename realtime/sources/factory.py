@@ -216,7 +216,7 @@ def _open_stream(url: str, clock: Clock, policy: ReconnectPolicy, name: str) -> 
 
 def _open_auto(speed: float, clock: Clock, policy: ReconnectPolicy, follow: bool) -> tuple[str, AudioSource]:
     """Open system audio, else a microphone, else the demonstration. The reasons are logged."""
-    from realtime.capture.pulseaudio import SoundServerHangsError
+    from realtime.capture.pactl import SoundServerHangsError
 
     for kind, device_name in DEVICE_NAMES.items():
         try:

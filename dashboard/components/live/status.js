@@ -29,19 +29,21 @@ export class StreamStatus {
     this.reset();
     if (isObject(message.states)) this.properties = message.states;
     if (isObject(message.estimate)) this.estimate = message.estimate;
-    this.#setState(message, this.#checkedState(message.state), textOr(message.detail, ""));
+    this.#setState(message, this.#checkedState(message.state));
   }
 
   /** Apply a state message. */
   applyState(message) {
-    this.#setState(message, message.state, textOr(message.detail, ""));
+    this.#setState(message, message.state);
   }
 
   /** Apply an estimate message. Returns false if it has no estimate. */
   applyEstimate(message) {
     if (!isObject(message.estimate)) return false;
     this.estimate = message.estimate;
-    this.#setState(message, this.#checkedState(this.estimate.state), "");
+    const state = this.#checkedState(this.estimate.state);
+    const { code, detail } = state === this.state ? this : {}; // an estimate carries neither of them
+    this.#setState({ seq: message.seq, code, detail }, state);
     const label = this.label;
     const end = numberOr(message.end_seconds, 0);
     if (this.state !== "LISTENING") this.held = null;
@@ -72,12 +74,13 @@ export class StreamStatus {
     return Math.min(Math.max(value, 0), 1);
   }
 
-  /** Key of the texts for the situation: a state, or AWAY, MISMATCH or CHANGING. */
+  /** Key of the texts for the situation: a state, or AWAY, MISMATCH, CHANGING or MUTED. */
   get situation() {
     if (!this.isConnected) return "AWAY";
     if (this.isUnsupported) return "MISMATCH";
     // Another source follows in a moment. The end of a file has other texts.
-    return this.state === "ENDED" && this.code === "source_changed" ? "CHANGING" : this.state;
+    if (this.state === "ENDED" && this.code === "source_changed") return "CHANGING";
+    return this.state === "SILENT" && this.code === "muted" ? "MUTED" : this.state;
   }
 
   /** True if the situation has a genre to show, certain or not. */
@@ -101,12 +104,12 @@ export class StreamStatus {
   }
 
   /** Set the state of a message, unless a newer message has arrived. The server has a queue for each message type. */
-  #setState(message, state, detail) {
+  #setState(message, state) {
     const sequence = numberOr(message.seq, 0);
     if (sequence < this.sequence || !Object.hasOwn(this.properties, state)) return;
     this.sequence = sequence;
     this.code = textOr(message.code, null);
-    this.detail = state === this.state && !detail ? this.detail : detail;
+    this.detail = textOr(message.detail, "");
     this.state = state;
   }
 

@@ -106,6 +106,23 @@ test("the end of a source that another one replaces has texts of its own", () =>
   assert.equal(status.situation, "ENDED");
 });
 
+test("silence of a muted source has texts of its own until the source is no longer muted", () => {
+  const silent = (seq) => ({ seq, estimate: estimate("jazz", 0.8, { state: "SILENT" }) });
+  const status = listening(silent(1));
+  assert.deepEqual([status.situation, status.detail], ["SILENT", ""]);
+  status.applyState({ seq: 2, state: "SILENT", code: "muted", detail: "unmute it" });
+  assert.equal(status.situation, "MUTED");
+  status.applyEstimate(silent(3));
+  assert.deepEqual([status.situation, status.detail], ["MUTED", "unmute it"], "an estimate has no code");
+  status.applyState({ seq: 4, state: "SILENT", code: null, detail: "" });
+  status.applyEstimate(silent(5));
+  assert.deepEqual([status.situation, status.detail], ["SILENT", ""]);
+  status.applyState({ seq: 6, state: "SILENT", code: "muted", detail: "unmute it" });
+  status.applyEstimate({ seq: 7, estimate: estimate("jazz", 0.8) });
+  status.applyEstimate(silent(8));
+  assert.deepEqual([status.situation, status.detail], ["SILENT", ""], "the reason was that of earlier silence");
+});
+
 test("damaged messages change nothing", () => {
   const status = listening({ seq: 1, estimate: estimate("jazz", 0.8) });
   for (const broken of [null, 3, "rock", undefined])

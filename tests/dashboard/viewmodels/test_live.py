@@ -25,7 +25,8 @@ GTZAN = ["blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "p
 def test_every_state_has_its_own_texts(language: str) -> None:
     data = live_data("ws://127.0.0.1:8765", "", Translator(language))
     titles = [
-        data["texts"][f"state.{state}.title"] for state in (*StreamState, "AWAY", "MISMATCH", "CHANGING")
+        data["texts"][f"state.{state}.title"]
+        for state in (*StreamState, "AWAY", "MISMATCH", "CHANGING", "MUTED")
     ]
     assert len(set(titles)) == len(titles)
     advised = {state for state in StreamState if f"state.{state}.advice" in data["texts"]}

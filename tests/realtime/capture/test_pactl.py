@@ -1,4 +1,4 @@
-"""Device and application lists of PulseAudio and PipeWire."""
+"""Device and application lists, and mutes, of PulseAudio and PipeWire."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from realtime.capture import pulseaudio
+from realtime.capture import pactl
 from realtime.capture.device import Device
-from realtime.capture.pulseaudio import parse_applications, parse_sources
+from realtime.capture.pactl import parse_applications, parse_mutes, parse_sources
 from realtime.errors import SourceError
 
 SOURCES = """\
@@ -31,14 +31,14 @@ def test_monitors_of_pulseaudio_and_pipewire() -> None:
 def test_without_a_sound_server_the_reason_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULSE_SERVER", "unix:/nonexistent")
     with pytest.raises(SourceError, match="no PulseAudio or PipeWire server answers"):
-        pulseaudio.list_monitors()
+        pactl.list_monitors()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 def test_without_pactl_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(SourceError, match="apt install pulseaudio-utils"):
-        pulseaudio.list_monitors()
+        pactl.list_monitors()
 
 
 APPLICATIONS = """\
@@ -65,3 +65,50 @@ def test_applications_that_play() -> None:
         Device("application Firefox", 44_100, 2, index=7), Device("application mpv", 22_050, 1, index=9),
     ]  # fmt: skip
     assert parse_applications("") == []
+
+
+DESCRIPTION = """\
+Sink #{number}
+	State: RUNNING
+	Name: {name}
+	Mute: {mute}
+	Volume: front-left: 65536 / 100% / 0.00 dB
+	Monitor Source: {name}.monitor
+	Properties:
+		device.description = "Mute: yes"
+		media.name = "two lines
+	Mute: {other}"
+
+"""
+
+
+def test_a_muted_output_silences_its_monitor_and_a_muted_source_itself() -> None:
+    sinks = "".join(
+        DESCRIPTION.format(number=number, name=name, mute=mute, other=other)
+        for number, (name, mute, other) in enumerate(
+            [("speakers", "yes", "no"), ("phones", "no", "yes"), ("living room", "yes", "yes")]
+        )
+    )
+    sources = sinks.replace("Sink", "Source").replace("Monitor Source", "Monitor of Sink")
+    expected = {
+        "speakers.monitor": "pactl set-sink-mute speakers 0",
+        "living room.monitor": "pactl set-sink-mute 'living room' 0",
+    }
+    assert parse_mutes("", sinks) == expected
+    assert parse_mutes(sources, "") == {
+        "speakers": "pactl set-source-mute speakers 0",
+        "living room": "pactl set-source-mute 'living room' 0",
+    }
+    assert parse_mutes("", "") == {}
+
+
+def test_a_muted_application_has_a_command_that_unmutes_it() -> None:
+    muted = APPLICATIONS.replace("44100Hz", "44100Hz\n\tMute: yes").replace(
+        "1ch 22050Hz", "1ch 22050Hz\n\tMute: no"
+    )
+    found = parse_applications(muted)
+    assert [device.unmute_command for device in found] == ["pactl set-sink-input-mute 7 0", ""]
+    assert [device.describe_mute() for device in found] == [
+        "the device is muted; unmute it with: pactl set-sink-input-mute 7 0",
+        "",
+    ]
