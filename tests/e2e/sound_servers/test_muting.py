@@ -14,6 +14,7 @@ from websockets.sync.client import connect
 
 from tests.support.audio import noise, tone, write
 from tests.support.sound_servers import ListenProcess, SoundServer, run_listen, sound_server
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
@@ -27,6 +28,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SoundServ
     music = write(tmp_path / "music.wav", samples, 22_050)
     with sound_server(tmp_path, request.param) as started:
         started.play(music, "--client-name=Player")
+        wait_until(lambda: started.run("pactl", "list", "short", "sink-inputs") != "")
         yield started
 
 
