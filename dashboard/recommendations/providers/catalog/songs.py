@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from dataclasses import MISSING, dataclass, fields
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from dashboard.errors import CatalogError
@@ -54,6 +54,10 @@ class Song:
         return f"{self.title_romanized or self.title} - {self.artist_romanized or self.artist}"
 
 
+KNOWN_FIELDS = frozenset(field.name for field in fields(Song))
+NEEDED_FIELDS = frozenset(field.name for field in fields(Song) if field.default is MISSING)
+
+
 @lru_cache(maxsize=1)
 def load() -> tuple[Song, ...]:
     """Load all bundled songs.
@@ -89,12 +93,10 @@ def parse_catalog(text: str) -> tuple[Song, ...]:
 
 def _song(entry: object) -> Song:
     """Build one song after checking its fields."""
-    known = {field.name for field in fields(Song)}
-    needed = {field.name for field in fields(Song) if field.default is MISSING}
-    if not isinstance(entry, dict) or not needed <= set(entry) <= known:
+    if not isinstance(entry, dict) or not NEEDED_FIELDS <= entry.keys() <= KNOWN_FIELDS:
         raise ValueError(
-            f"it must have exactly the fields {', '.join(sorted(needed))}, "
-            f"and where needed {', '.join(sorted(known - needed))}"
+            f"it must have exactly the fields {', '.join(sorted(NEEDED_FIELDS))}, "
+            f"and where needed {', '.join(sorted(KNOWN_FIELDS - NEEDED_FIELDS))}"
         )
     song = Song(**entry)
     for name in ("artist", "title", "genre"):
@@ -120,4 +122,10 @@ def _check_romanized(name: str, native: str, romanized: object) -> None:
 
 def is_latin(text: str) -> bool:
     """Return True if all letters are Latin, with any accents. Digits and punctuation do not count."""
-    return all(unicodedata.name(sign, "").startswith("LATIN") for sign in text if sign.isalpha())
+    return text.isascii() or all(_is_latin_letter(sign) for sign in text if sign.isalpha())
+
+
+@cache
+def _is_latin_letter(sign: str) -> bool:
+    """Return True if a letter is Latin. The result is kept: a catalog repeats its letters."""
+    return unicodedata.name(sign, "").startswith("LATIN")

@@ -58,7 +58,7 @@ def faults_of(genre: str, language: str, range_: ReleaseRange) -> list[str]:
         faults.append(f"{result.status}, {result.relaxed} instead of {status}, {relaxed}")
     if cell and bool(result.detail) == keeps_age:
         faults.append(f"the detail is {result.detail!r}")
-    if not cell and "has no country songs in Russian" not in result.detail:
+    if not cell and f"has no {genre} songs in {LANGUAGES[language].name}" not in result.detail:
         faults.append(f"no songs, and the detail is {result.detail!r}")
     return faults
 
@@ -119,7 +119,8 @@ def test_a_fixed_list_reports_that_it_has_no_songs_of_the_last_days(range_: Rele
 def test_pages_follow_each_other_without_gap_or_repetition() -> None:
     provider = CatalogProvider(FixedClock(), seed=3)
     whole = provider.search(TrackQuery("rock", limit=ALL), 0.0)
-    pages = [provider.search(TrackQuery("rock", limit=7, offset=first), 0.0) for first in range(0, 50, 7)]
+    starts = range(0, len(whole.tracks), 7)
+    pages = [provider.search(TrackQuery("rock", limit=7, offset=first), 0.0) for first in starts]
     assert [track for page in pages for track in page.tracks] == list(whole.tracks)
     assert [track.rank for track in whole.tracks] == list(range(len(whole.tracks)))
     beyond = provider.search(TrackQuery("rock", "ja", limit=7, offset=ALL), 0.0)
