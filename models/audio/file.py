@@ -168,7 +168,8 @@ def _open_ogg(path: str) -> _OggFile | None:
 def find_audio_stream(container: av.container.InputContainer, display_name: str) -> av.AudioStream:
     """Return the first audio stream that FFmpeg can decode. Close the container if there is none.
 
-    If there are several audio streams, the choice and its language are logged.
+    If there are several audio streams, the choice and its language are logged. The decoder of the stream
+    knows the number of its channels, and not their names.
 
     Parameters
     ----------
@@ -198,11 +199,24 @@ def find_audio_stream(container: av.container.InputContainer, display_name: str)
                 "%s has %d audio tracks; track %d (language: %s) is analyzed",
                 display_name, len(streams), number, language,
             )  # fmt: skip
+        _drop_channel_layout(decoder)
         return stream
     container.close()
     if not streams:
         raise AudioError(f"{display_name} has no audio stream")
     raise AudioError(f"{display_name} has an audio format that FFmpeg cannot decode")
+
+
+def _drop_channel_layout(decoder: av.AudioCodecContext) -> None:
+    """Replace the names of a decoder's channels with their number, before the decoder is opened.
+
+    The mean of the channels needs no names. PyAV 18 copies a layout that FFmpeg has no name for without its
+    memory, which each copy then frees: that of a decoder, and that of each frame. Reading the layout here
+    frees the memory once, and setting the layout replaces the last reference to it.
+    """
+    channels = decoder.layout.nb_channels
+    if channels:
+        decoder.layout = f"{channels}C"  # FFmpeg's notation for channels without names
 
 
 def decode_file(path: str, sample_rate: int) -> Samples:
