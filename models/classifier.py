@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from models.common.cli import silence_stderr
 from models.errors import ModelError
-from models.manifest import ModelManifest, TensorQuantization
+from models.manifest import ModelManifest
 
 RUNTIMES = ("litert", "tflite-runtime")
 """Names of the runtimes, in order of preference.
@@ -103,8 +103,8 @@ class TFLiteClassifier:
         self.manifest = manifest
         self.runtime = f"{runtime_name} {version}"
         size = manifest.audio.image_size
+        self._shape = (size, size, 3)
         self._detects_music = manifest.calibration.music_above is not None
-        ends = manifest.quantization
         sizes = {
             "output": len(manifest.labels) + self._detects_music,
             "tags": len(manifest.tags),
@@ -118,39 +118,21 @@ class TFLiteClassifier:
                 f"manifest declares an image and {', '.join(sizes)}; use the manifest that belongs to the "
                 "model"
             )
-        self._input = self._check("input", inputs[0], (1, size, size, 3))
-        self._outputs: dict[str, tuple[int, TensorQuantization]] = {}
-        for end, values in sizes.items():
-            # TensorFlow's converter does not keep the order of the outputs.
-            outputs.sort(key=lambda tensor: self._count_differences(end, tensor, (1, values)))
-            self._outputs[end] = (self._check(end, outputs.pop(0), (1, values)), getattr(ends, end))
-        self._stored_pixels = _quantize_bytes(ends.input)
-        # With scale 1 and zero point -128, which is usual, flipping the highest bit of a pixel is enough.
-        self._stored_is_shifted = bool(np.array_equal(self._stored_pixels, np.arange(-128, 128)))
-        self._stored_image = np.empty((1, size, size, 3), dtype=ends.input.dtype)
+        self._input = self._check("input", inputs[0], (1, *self._shape), "uint8")
+        # TensorFlow's converter does not keep the order of the outputs, but numbers their names.
+        outputs.sort(key=lambda tensor: str(tensor["name"]))
+        self._outputs = {
+            end: self._check(end, tensor, (1, values), "float32")
+            for (end, values), tensor in zip(sizes.items(), outputs, strict=True)
+        }
 
-    def _count_differences(self, end: str, tensor: dict[str, Any], shape: tuple[int, ...]) -> int:
-        """Count the differences of a tensor from what the manifest declares for the input or an output."""
-        declared: TensorQuantization = getattr(self.manifest.quantization, end)
-        scale, zero_point = tensor["quantization"]
-        equal = (
-            tuple(map(int, tensor["shape"])) == shape,
-            np.dtype(tensor["dtype"]).name == declared.dtype,
-            zero_point == declared.zero_point,
-            bool(np.isclose(scale, declared.scale, rtol=1e-5)),
-        )
-        return equal.count(False)
-
-    def _check(self, end: str, tensor: dict[str, Any], shape: tuple[int, ...]) -> int:
+    def _check(self, end: str, tensor: dict[str, Any], shape: tuple[int, ...], dtype: str) -> int:
         """Compare the input or an output of the model with the manifest, and return its tensor's index."""
-        if self._count_differences(end, tensor, shape):
-            declared: TensorQuantization = getattr(self.manifest.quantization, end)
-            scale, zero_point = tensor["quantization"]
+        found, found_dtype = tuple(map(int, tensor["shape"])), np.dtype(tensor["dtype"]).name
+        if (found, found_dtype) != (shape, dtype):
             raise ModelError(
-                f"the {end} of {self.manifest.model_path} is {tuple(map(int, tensor['shape']))} "
-                f"{np.dtype(tensor['dtype']).name} with scale {scale:.6g} and zero point {zero_point}, but "
-                f"its manifest declares {shape} {declared.dtype} with {declared.scale:.6g} and "
-                f"{declared.zero_point}; use the manifest that belongs to the model"
+                f"the {end} of {self.manifest.model_path} is {found} {found_dtype}, but its "
+                f"manifest declares {shape} {dtype}; use the manifest that belongs to the model"
             )
         return int(tensor["index"])
 
@@ -167,17 +149,12 @@ class TFLiteClassifier:
         ValueError
             If the image has another shape or dtype.
         """
-        if image.shape != self._stored_image.shape[1:] or image.dtype != np.uint8:
+        if image.shape != self._shape or image.dtype != np.uint8:
             raise ValueError(
-                f"the image is {image.shape} {image.dtype}, "
-                f"but the model takes {self._stored_image.shape[1:]} uint8"
+                f"the image is {image.shape} {image.dtype}, but the model takes {self._shape} uint8"
             )
         started = time.perf_counter()
-        if self._stored_is_shifted:
-            np.bitwise_xor(image, 0x80, out=self._stored_image[0].view(np.uint8))
-        else:
-            self._stored_pixels.take(image, out=self._stored_image[0], mode="clip")
-        self._interpreter.set_tensor(self._input, self._stored_image)
+        self._interpreter.set_tensor(self._input, image[np.newaxis])
         self._interpreter.invoke()
         logits = self._read("output")
         genres = logits[: len(self.manifest.labels)]
@@ -190,17 +167,15 @@ class TFLiteClassifier:
             tags = 1 / (1 + np.exp(-self._read("tags")))
             tags.flags.writeable = False
         if "embedding" in self._outputs:
-            embedding = self._read("embedding").astype(np.float32)
+            embedding = self._interpreter.get_tensor(self._outputs["embedding"])[0]
             embedding.flags.writeable = False
         return Prediction(probabilities, inference_ms, music, tags, embedding)
 
     def _read(self, end: str) -> npt.NDArray[np.float64]:
-        """Return the real values of one output of the last inference."""
-        index, quantization = self._outputs[end]
-        stored = self._interpreter.get_tensor(index)[0]
-        values: npt.NDArray[np.float64] = (
-            stored.astype(np.float64) - quantization.zero_point
-        ) * quantization.scale
+        """Return the values of one output of the last inference."""
+        values: npt.NDArray[np.float64] = self._interpreter.get_tensor(self._outputs[end])[0].astype(
+            np.float64
+        )
         return values
 
 
@@ -248,13 +223,6 @@ def softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def sigmoid(logit: float) -> float:
     """Compute the logistic function, 0..1, without overflow for large logits."""
     return 0.5 + 0.5 * math.tanh(0.5 * logit)
-
-
-def _quantize_bytes(tensor: TensorQuantization) -> npt.NDArray[Any]:
-    """Quantize the pixel values 0..255, (256,) of the tensor's dtype."""
-    limits = np.iinfo(tensor.dtype)
-    stored = np.round(np.arange(256) / tensor.scale) + tensor.zero_point
-    return np.clip(stored, limits.min, limits.max).astype(tensor.dtype)
 
 
 def _find_runtime(wanted: str) -> tuple[str, str, Any]:

@@ -26,29 +26,6 @@ SHIPPED = "genre.json"
 
 
 @dataclass(frozen=True, slots=True)
-class TensorQuantization:
-    """Affine quantization of one tensor: real = scale * (stored - zero_point)."""
-
-    dtype: str
-    scale: float
-    zero_point: int
-
-
-@dataclass(frozen=True, slots=True)
-class Quantization:
-    """Quantization of the model's input and outputs, which the classifier converts.
-
-    ``output`` is the one of the genres. ``tags`` and ``embedding`` are None if the model lacks them.
-    """
-
-    scheme: str
-    input: TensorQuantization
-    output: TensorQuantization
-    tags: TensorQuantization | None = None
-    embedding: TensorQuantization | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Tag:
     """Word that describes music beside its genre.
 
@@ -133,7 +110,7 @@ class ModelManifest:
     sha256: str
     labels: tuple[str, ...]
     audio: AudioSpec
-    quantization: Quantization
+    quantization: str
     calibration: Calibration
     metrics: dict[str, Any]
     training_data: tuple[str, ...]
@@ -149,12 +126,8 @@ class ModelManifest:
         Raises
         ------
         ValueError
-            If labels repeat or are fewer than two, if geometries differ in their image size, or if the
-            quantization of an output is missing.
+            If labels repeat or are fewer than two, or if geometries differ in their image size.
         """
-        for output, present in (("tags", bool(self.tags)), ("embedding", self.embedding_size > 0)):
-            if present != (getattr(self.quantization, output) is not None):
-                raise ValueError(f"{output} and quantization.{output} must both be given, or neither")
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise ValueError(f"labels {self.labels} must be two or more different names")
         for spec in self.also_reads:

@@ -39,9 +39,7 @@ def command(arguments: Sequence[str]) -> int:
         print(json.dumps(fields, ensure_ascii=False))
         return 0
     size_mb = manifest.model_path.stat().st_size / 1e6
-    print(
-        f"model         {manifest.name} {manifest.version} ({size_mb:.1f} MB, {manifest.quantization.scheme})"
-    )
+    print(f"model         {manifest.name} {manifest.version} ({size_mb:.1f} MB, {manifest.quantization})")
     print(f"runtime       {classifier.runtime}")
     print(f"file          {manifest.model_path} (SHA-256 verified)")
     print(f"genres        {', '.join(manifest.labels)}")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from models.manifest import ModelManifest
-from tests.benchmarks.peers import a_picture
 from tests.benchmarks.results import Result
 
 TURNS = 120
@@ -50,20 +48,12 @@ def multiply_accumulates(content: bytes) -> int:
     return total
 
 
-def pictures() -> Iterator[npt.NDArray[np.uint8]]:
-    """A few pictures that set the ranges of what is only timed."""
-    random = np.random.default_rng(0)
-    yield a_picture()
-    for _ in range(3):
-        yield random.integers(0, 256, (256, 256, 3), dtype=np.uint8)
-
-
 def stages() -> dict[str, bytes]:
-    """The network cut after each stage, and whole, full int8."""
+    """The network cut after each stage, and whole, with int8 kernels."""
     import keras
 
     from training.data.gtzan import LABELS
-    from training.export.tflite import TracedModel
+    from training.export.tflite import convert, quantize_weights
     from training.networks.genre import (
         build_backbone,
         build_classifier,
@@ -79,8 +69,8 @@ def stages() -> dict[str, bytes]:
     for name, layer in STAGES.items():
         part = keras.Model(begin, features.get_layer(layer).output)
         network = keras.Model(whole.input, part(whole.get_layer("folded").output, training=False))
-        cut[name] = TracedModel(network).convert(pictures())
-    return cut | {"GRU and logits": TracedModel(whole).convert(pictures())}
+        cut[name] = quantize_weights(convert(network))
+    return cut | {"GRU and logits": quantize_weights(convert(whole))}
 
 
 def dense() -> bytes:

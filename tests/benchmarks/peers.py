@@ -97,10 +97,10 @@ def litert_float() -> Work:
     """LiteRT, not quantized."""
     from ai_edge_litert.interpreter import Interpreter
 
-    from training.export.tflite import TracedModel
+    from training.export.tflite import convert
 
-    batch = a_picture()[np.newaxis].astype(np.float32)
-    interpreter = Interpreter(model_content=TracedModel(network()).convert(None), num_threads=1)
+    batch = a_picture()[np.newaxis]
+    interpreter = Interpreter(model_content=convert(network()), num_threads=1)
     interpreter.allocate_tensors()
     entry, answer = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
 

@@ -45,9 +45,7 @@ def test_the_last_logit_is_that_of_music(manifest: ModelManifest, picture: npt.N
     manifest = replace(manifest, calibration=replace(manifest.calibration, temperature=2.0))
     classifier = TFLiteClassifier(manifest)
     prediction = classifier.predict(picture)
-    output = manifest.quantization.output
-    stored = classifier._interpreter.get_tensor(classifier._outputs["output"][0])[0]
-    logits = (stored.astype(np.float64) - output.zero_point) * output.scale
+    logits = classifier._interpreter.get_tensor(classifier._outputs["output"])[0].astype(np.float64)
     assert abs(logits[10]) > 0.1, "the logit of music must not be 0, or the test shows nothing"
     assert prediction.music == pytest.approx(1 / (1 + np.exp(-logits[10])))
     assert prediction.probabilities == pytest.approx(softmax(logits[:10] / 2))
@@ -57,7 +55,7 @@ def test_the_last_logit_is_that_of_music(manifest: ModelManifest, picture: npt.N
 
 def test_a_model_with_another_output_is_refused(manifest: ModelManifest) -> None:
     calibration = replace(manifest.calibration, music_above=None)
-    with pytest.raises(ModelError, match=r"is \(1, 11\) int8 .* its manifest declares \(1, 10\) int8"):
+    with pytest.raises(ModelError, match=r"is \(1, 11\) float32, .* declares \(1, 10\) float32"):
         TFLiteClassifier(replace(manifest, calibration=calibration))
 
 
@@ -77,10 +75,9 @@ def test_a_model_with_tags_predicts_them_and_an_embedding(
     assert dark.tags == pytest.approx(0.5, abs=0.05), "without light only the biases count, which are 0"
     assert abs(prediction.tags - dark.tags).max() > 0.1
     unlike = replace(manifest, calibration=replace(manifest.calibration, music_above=None))
-    with pytest.raises(ModelError, match=r"the output of .* is \(1, 11\) int8 .* declares \(1, 10\) int8"):
+    with pytest.raises(ModelError, match=r"the output of .* is \(1, 11\) float32, .* declares \(1, 10\)"):
         TFLiteClassifier(unlike)
-    bare = replace(manifest.quantization, tags=None, embedding=None)
-    without = replace(manifest, tags=(), embedding_size=0, quantization=bare)
+    without = replace(manifest, tags=(), embedding_size=0)
     with pytest.raises(
         ModelError, match="has 1 inputs and 3 outputs, but its manifest declares an image and output;"
     ):

@@ -5,7 +5,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from models.classifier import TFLiteClassifier, _quantize_bytes
+from models.classifier import TFLiteClassifier
 from models.manifest import ModelManifest
 from models.spectrogram.image import image_from_columns
 from training.data.geometries import COARSE, FINE, LIVE
@@ -26,12 +26,6 @@ def test_the_manifest_describes_the_image_of_this_version(manifest: ModelManifes
 
 def test_the_file_has_its_hash_and_size(manifest: ModelManifest) -> None:
     assert 1_000_000 < len(manifest.read_model()) < 6_000_000
-
-
-def test_every_pixel_value_is_stored_exactly(manifest: ModelManifest) -> None:
-    stored = _quantize_bytes(manifest.quantization.input)
-    assert stored.dtype == np.int8
-    assert np.array_equal(stored, np.arange(-128, 128))
 
 
 def test_probabilities_of_an_image(manifest: ModelManifest) -> None:
@@ -73,13 +67,10 @@ def test_the_model_detects_music(manifest: ModelManifest) -> None:
 
 @pytest.mark.parametrize("form", ["fine", "coarse"])
 def test_the_int8_model_loses_little_accuracy(manifest: ModelManifest, form: str) -> None:
-    """A first export named the same genre as float32 for 54 % of the tracks only.
-
-    Extreme images had set the ranges of the activations, as training/export/calibration_samples.py explains.
-    """
+    """Ranges of the activations that were fixed in advance changed the genre of 3 to 6 % of the windows."""
     test = manifest.metrics["fault_filtered_test"][form]
-    assert test["accuracy_int8"] > test["accuracy_float32"] - 0.02
-    assert test["top1_agreement_int8_float32"] > 0.8
+    assert test["accuracy_int8"] > test["accuracy_float32"] - 0.01
+    assert test["top1_agreement_int8_float32"] >= 0.98
 
 
 @pytest.mark.parametrize("form", ["fine", "coarse"])

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.classifier import Prediction
-from models.manifest import Calibration, ModelManifest, Quantization, Tag, TensorQuantization
+from models.manifest import Calibration, ModelManifest, Tag
 from models.spectrogram.spec import AudioSpec
 
 LABELS = ("blues", "jazz", "rock")
@@ -30,8 +30,6 @@ def manifest(
     tags: tuple[Tag, ...] = (),
 ) -> ModelManifest:
     """Return a manifest without a model file. With tags it has an embedding of one value for each genre."""
-    tensor = TensorQuantization("int8", 1.0, -128)
-    further = tensor if tags else None
     return ModelManifest(
         name="fake",
         version="1",
@@ -39,7 +37,7 @@ def manifest(
         sha256="0" * 64,
         labels=LABELS,
         audio=audio or AudioSpec(),
-        quantization=Quantization("int8", tensor, tensor, further, further),
+        quantization="none",
         calibration=Calibration(1.0, unsure_below, "nothing", music_above),
         metrics={},
         training_data=("nothing",),

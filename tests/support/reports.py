@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.manifest import ModelManifest, Quantization, TensorQuantization
+from models.manifest import ModelManifest
 from training.data.eval_sets import EvalSet
 from training.data.geometries import COARSE, FINE
 from training.data.gtzan import LABELS
@@ -62,13 +62,12 @@ def report() -> Report:
 
 
 def make_manifest(folder: Path, report: Report, **changes: Any) -> ModelManifest:
-    ends = TensorQuantization("int8", 1.0, -128)
     content = str(sorted(changes)).encode()
     (folder / "genre.tflite").write_bytes(content)
     metrics = changes["metrics"] if "metrics" in changes else report.metrics(PROTOCOLS)
     manifest = ModelManifest(
         "overheard-genre", "2", "genre.tflite", hashlib.sha256(content).hexdigest(), LABELS, COARSE,
-        Quantization("int8", ends, ends), report.calibration, metrics, ("made up",), "MIT",
+        "int8 weights", report.calibration, metrics, ("made up",), "MIT",
         folder / "genre.tflite", (FINE,),
     )  # fmt: skip
     return replace(manifest, **changes)

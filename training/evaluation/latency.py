@@ -8,12 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from training.data.augmentation import Intensities
-from training.data.eval_sets import render_images
 from training.export import tflite
-
-REPRESENTATIVE_IMAGES = 20
-"""Images that set the int8 ranges of a network that is only timed."""
 
 SHIPPED_INT8, SHIPPED_FLOAT, STUDY_INT8 = (
     "this model, int8",
@@ -23,18 +18,11 @@ SHIPPED_INT8, SHIPPED_FLOAT, STUDY_INT8 = (
 """Names of the timed models. They are keys of the manifest's metrics."""
 
 
-def convert_study_network(intensities: Intensities) -> bytes:
-    """Convert the study's network with an untrained head to full int8. A trained one has the same arithmetic.
-
-    Parameters
-    ----------
-    intensities : (n, 256, 256) uint8
-        Typical images, of which the first ``REPRESENTATIVE_IMAGES`` are used.
-    """
+def convert_study_network() -> bytes:
+    """Convert the study's network with an untrained head. A trained one has the same arithmetic."""
     from training.networks.study import STUDY_CNN_GRU, build_network
 
-    model = tflite.TracedModel(build_network(STUDY_CNN_GRU))
-    return model.convert(render_images(intensities[:REPRESENTATIVE_IMAGES]))
+    return tflite.quantize_weights(tflite.convert(build_network(STUDY_CNN_GRU)))
 
 
 def measure_latencies(
@@ -74,7 +62,6 @@ def _prepare_interpreter(content: bytes) -> Any:
     interpreter = Interpreter(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
     details = interpreter.get_input_details()[0]
-    noise = np.random.default_rng(0).integers(-128, 128, details["shape"])
-    stored = noise if details["dtype"] is np.int8 else noise + 128
-    interpreter.set_tensor(details["index"], stored.astype(details["dtype"]))
+    noise = np.random.default_rng(0).integers(0, 256, details["shape"], np.uint8)
+    interpreter.set_tensor(details["index"], noise)
     return interpreter

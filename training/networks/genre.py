@@ -29,14 +29,11 @@ TIME_STEPS: Final = 4
 """Time steps of the GRU."""
 
 GRU_UNITS: Final = 64
-POOLING_LAYERS: Final = ("mean_of_", "magnitude_of_", "standard_")
-"""Prefixes of the names of the layers that pool and standardize. None of these layers is trained."""
-
-CENTER: Final = 3.0
-"""Value of a mean while values are clipped to 0..6, the range in which int8 stores all of them alike."""
+CLIP: Final = 3.0
+"""Bound of the standardized features."""
 
 DEVIATIONS: Final = 4.0
-"""Standard deviations from ``CENTER`` to the clipping bounds. A wider range would cost int8 resolution."""
+"""Standard deviations that ``CLIP`` stands for. Values beyond are those of unusual images."""
 
 EPSILON: Final = 1e-5
 """Epsilon of a channel's variance. A channel that is silent in all images then stays near 0."""
@@ -120,29 +117,21 @@ def build_pooled_features(backbone: Any) -> Any:
     -------
     keras.Model
         (n, 128, 128, 3) normalized RGB -> (n, 4 times, 1424): the means of 712 channels and of their
-        magnitudes. After ``fit_standardization``, 3 stands for ``DEVIATIONS`` standard deviations, and
-        values are clipped to -3..3.
+        magnitudes. After ``fit_standardization``, ``CLIP`` stands for ``DEVIATIONS`` standard deviations,
+        and values are clipped to -``CLIP``..``CLIP``.
     """
     import keras
 
     values = []
-    # |x| is a leaky ReLU, because XNNPACK has that in int8, and neither abs nor a ReLU on its own.
-    for number, x in enumerate(_outputs_per_width(backbone)):
+    for x in _outputs_per_width(backbone):
         _, height, width, _ = x.shape
-        step = width // TIME_STEPS
-        for name, value in (("mean", x), ("magnitude", keras.ops.leaky_relu(x, -1.0))):
-            quarters = keras.layers.AveragePooling2D((1, step))(value)
-            # A convolution computes the mean over frequency, so that int8 standardizes it in one operation.
-            mean = keras.layers.DepthwiseConv2D(
-                (height, 1), use_bias=False, trainable=False, name=f"{name}_of_{number}",
-                depthwise_initializer=keras.initializers.Constant(1 / height),
-            )  # fmt: skip
-            standard = keras.layers.BatchNormalization(
-                scale=False, epsilon=EPSILON, trainable=False, name=f"standard_{name}_{number}",
-                beta_initializer=keras.initializers.Constant(CENTER),
-            )  # fmt: skip
-            values.append(keras.ops.relu6(standard(mean(quarters))))  # (n, 1, 4, channels)
-    x = keras.layers.Reshape((TIME_STEPS, -1))(keras.layers.Concatenate(name="all")(values)) - CENTER
+        quarters = keras.layers.AveragePooling2D((height, width // TIME_STEPS))
+        values += [quarters(x), quarters(keras.ops.abs(x))]  # (n, 1, 4, channels)
+    standardize = keras.layers.BatchNormalization(
+        center=False, scale=False, epsilon=EPSILON, trainable=False, name="standard"
+    )
+    x = standardize(keras.layers.Concatenate(name="all")(values))
+    x = keras.layers.Reshape((TIME_STEPS, -1))(keras.ops.clip(x, -CLIP, CLIP))
     return keras.Model(backbone.inputs, x, name="pooled_features")
 
 
@@ -159,7 +148,7 @@ def _outputs_per_width(backbone: Any) -> list[Any]:
 
 
 def fit_standardization(pooled: Any, intensities: Intensities) -> None:
-    """Standardize the pooled features over typical images: mean 0, ``DEVIATIONS`` standard deviations at 3.
+    """Standardize the pooled features over typical images: mean 0, ``DEVIATIONS`` of them at ``CLIP``.
 
     Later changes of the backbone do not change the standardization.
 
@@ -172,15 +161,14 @@ def fit_standardization(pooled: Any, intensities: Intensities) -> None:
     """
     import keras
 
-    layers = [layer for layer in pooled.layers if layer.name.startswith("standard_")]
-    probe = keras.Model(pooled.inputs, [layer.input for layer in layers])
-    outputs = [
+    standard = pooled.get_layer("standard")
+    probe = keras.Model(pooled.inputs, standard.input)
+    batches = [
         probe(normalize(render(intensities[start : start + 64]))) for start in range(0, len(intensities), 64)
     ]
-    for layer, batches in zip(layers, zip(*outputs, strict=True), strict=True):
-        values = np.concatenate(batches)  # (n, 1, 4, channels)
-        variance = values.var(axis=(0, 1, 2)) * (DEVIATIONS / CENTER) ** 2
-        layer.set_weights([np.full_like(variance, CENTER), values.mean(axis=(0, 1, 2)), variance])
+    values = np.concatenate(batches)  # (n, 1, 4, 2 * channels)
+    variance = values.var(axis=(0, 1, 2)) * (DEVIATIONS / CLIP) ** 2
+    standard.set_weights([values.mean(axis=(0, 1, 2)), variance])
 
 
 def build_classifier(pooled: Any, genres: int, *, dropout: float = 0.4) -> Any:

@@ -13,14 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from models.common.paths import atomic_write
 from models.manifest import SHIPPED, ModelManifest, Tag
-from training.data.augmentation import Intensities
 from training.data.corpus import Corpus, Entry, exclude_artists_of
 from training.data.eval_sets import array_eval_set, recording_eval_set, render_images
-from training.data.geometries import ARRAY_GEOMETRIES, COARSE, FINE, GEOMETRIES, LIVE
+from training.data.geometries import ARRAY_GEOMETRIES, GEOMETRIES, LIVE
 from training.data.gtzan import LABELS
 from training.data.partitions import Partition, fault_filtered
 from training.distillation.distill import VALIDATION_EVERY_NTH, distillation_entries
@@ -36,8 +33,6 @@ from training.evaluation.latency import (
 from training.evaluation.predictions import Predictions
 from training.evaluation.report import TESTED, Report, calibrate, count_data
 from training.export import tflite
-from training.export.bias_correction import correct_biases
-from training.export.calibration_samples import representative_dataset
 from training.finetuning.checkpoint import checkpoint_name, checkpoint_paths
 from training.finetuning.recipe import TrainingRun
 from training.finetuning.step_log import tensorboard_logger
@@ -52,9 +47,6 @@ from training.tags.fit import fit_auxiliary_outputs
 VERSION: Final = "4"
 CARD_FILE: Final = "MODEL_CARD.md"
 PLOTS_FILE: Final = "MODEL_CARD.png"
-
-CALIBRATION_CANDIDATES: Final = 240
-"""Training images of each kind from which the representative dataset is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +115,7 @@ def release(
     log = tensorboard_logger(paths.logs / "release")
     network, history = train(corpus, run, log=log, checkpoint=checkpoint)
     auxiliary = fit_auxiliary_outputs(corpus, network, *_tag_tracks(corpus, run.partition))
-    int8, float32 = export(network, _calibration_candidates(corpus, run.partition.train), auxiliary)
+    int8, float32 = export(network, auxiliary)
     artifacts = ReleaseArtifacts(int8, float32, history, provenance)
     if auxiliary is not None:
         size = auxiliary.embedding_weights[1].size
@@ -148,26 +140,19 @@ def _tag_tracks(corpus: Corpus, partition: Partition) -> tuple[list[Entry], list
     return [e for e in fitting if e.file not in names], [*partition.valid_recordings, *choosing]
 
 
-def export(
-    network: Any, candidates: Intensities, auxiliary: AuxiliaryOutputs | None = None
-) -> tuple[bytes, bytes]:
-    """Convert a trained network, which is changed, to int8 and to float32.
+def export(network: Any, auxiliary: AuxiliaryOutputs | None = None) -> tuple[bytes, bytes]:
+    """Convert a trained network, with int8 kernels and with float32.
 
     Parameters
     ----------
     network : keras.Model
         From ``training.networks.genre.build_classifier``.
-    candidates : (n, 256, 256) uint8
-        Images from which the representative dataset is chosen.
     auxiliary : AuxiliaryOutputs, optional
     """
     from training.networks.genre import build_export_network
 
-    representative = candidates[representative_dataset(network, candidates)]
-    model = tflite.TracedModel(build_export_network(network, len(LABELS), auxiliary))
-    float32 = model.convert(None)
-    correct_biases(model.network, representative)
-    return model.convert(render_images(representative)), float32
+    float32 = tflite.convert(build_export_network(network, len(LABELS), auxiliary))
+    return tflite.quantize_weights(float32), float32
 
 
 def remeasure(
@@ -212,7 +197,7 @@ def publish(
         sha256=tflite.sha256(artifacts.int8),
         labels=LABELS,
         audio=GEOMETRIES[report.main],
-        quantization=tflite.read_quantization(artifacts.int8),
+        quantization=tflite.SCHEME,
         calibration=report.calibration,
         metrics=report.metrics(protocols)
         | {"tags": artifacts.tag_measures, "learning_curve": artifacts.history},
@@ -261,8 +246,7 @@ def _measure(corpus: Corpus, partition: Partition, artifacts: ReleaseArtifacts) 
         eval_set = recording_eval_set(corpus, partition.valid_recordings, LABELS, LIVE, version=1)
         degraded = Predictions(tflite.run_model(content, render_images(eval_set.intensities)), eval_set)
     calibration = calibrate(valid, main, sources, degraded)
-    study = convert_study_network(_calibration_candidates(corpus, partition.train)[::8])
-    timed = {SHIPPED_INT8: content, SHIPPED_FLOAT: artifacts.float32, STUDY_INT8: study}
+    timed = {SHIPPED_INT8: content, SHIPPED_FLOAT: artifacts.float32, STUDY_INT8: convert_study_network()}
     return Report(
         main=main,
         history=artifacts.history,
@@ -294,20 +278,6 @@ def latency_points(report: Report, protocols: Sequence[dict[str, Any]]) -> list[
         for name, ms in report.latency_ms.items()
         if name in accuracy
     ]
-
-
-def _calibration_candidates(corpus: Corpus, train: Sequence[Entry]) -> Intensities:
-    """Collect training images of every genre in all geometries, and of other music and non-music."""
-    arrays = sorted((e for e in train if e.source == "gtzan"), key=lambda entry: entry.genre)
-    step = max(1, 2 * len(arrays) // CALIBRATION_CANDIDATES)
-    images = [array_eval_set(corpus, arrays[::step], LABELS, FINE).intensities]
-    images.append(array_eval_set(corpus, arrays[1::step], LABELS, COARSE).intensities[::10])
-    others = [e for e in train if e.source != "gtzan"]
-    others = others[:: max(1, len(others) // CALIBRATION_CANDIDATES)]
-    others = [e for e in others if len(corpus.windows(e).live)]
-    if others:
-        images.append(recording_eval_set(corpus, others, LABELS, LIVE, most=1, genre=LABELS[0]).intensities)
-    return np.concatenate(images)
 
 
 def _describe_training_data(partition: Partition, *, documented: bool) -> tuple[str, ...]:

@@ -13,10 +13,9 @@ from tests.support.corpora import columns
 from training.data.augmentation import render, window_intensities
 from training.data.geometries import FINE
 from training.data.targets import EMBEDDING_SIZE
-from training.export.bias_correction import MAX_INT8, correct_biases, rounding_error
 from training.networks.auxiliary import AuxiliaryOutputs
 from training.networks.genre import (
-    CENTER,
+    CLIP,
     DEVIATIONS,
     EPSILON,
     GRU_UNITS,
@@ -111,70 +110,29 @@ def test_pooled_features_are_means_and_magnitudes_of_every_width(features: Any, 
             n, _, width, channels = value.shape
             mean = value.reshape(n, -1, 4, width // 4, channels).mean(axis=(1, 3))
             seen = mean[:3]
-            deviation = np.sqrt(seen.var(axis=(0, 1)) + EPSILON * (CENTER / DEVIATIONS) ** 2)
-            standard = CENTER / DEVIATIONS * (mean - seen.mean(axis=(0, 1))) / deviation
+            deviation = np.sqrt(seen.var(axis=(0, 1)) + EPSILON * (CLIP / DEVIATIONS) ** 2)
+            standard = CLIP / DEVIATIONS * (mean - seen.mean(axis=(0, 1))) / deviation
             here = found[..., start : start + channels]
-            assert here == pytest.approx(np.clip(standard, -CENTER, CENTER), abs=2e-3)
+            assert here == pytest.approx(np.clip(standard, -CLIP, CLIP), abs=2e-3)
             start += channels
     assert start == found.shape[2]
-    assert np.abs(found[:3]).max() < CENTER
-    assert np.abs(found[3:]).max() == CENTER
+    assert np.abs(found[:3]).max() < CLIP
+    assert np.abs(found[3:]).max() == CLIP
 
 
 def test_a_constant_channel_stays_at_its_mean(features: Any) -> None:
     """Its deviation is 0, and its divisor must not be."""
     model = build_pooled_features(features)
-    silent = model.get_layer("mean_of_0")
-    silent.set_weights([np.zeros_like(silent.get_weights()[0])])
-    fit_standardization(model, images()[1])
-    given = np.asarray(model(normalize(images()[0])))
+    silent = model.get_layer("expanded_conv_project_BN")
+    before = silent.get_weights()
+    silent.set_weights([np.zeros_like(before[0]), np.zeros_like(before[1]), *before[2:]])
+    try:
+        fit_standardization(model, images()[1])
+        given = np.asarray(model(normalize(images()[0])))
+    finally:
+        silent.set_weights(before)  # the backbone is shared
     assert not given[..., :16].any()
     assert np.isfinite(given).all()
-
-
-def test_bias_correction_reduces_the_error_of_rounded_kernels(network: Any) -> None:
-    """With the kernels of int8, the error of the logits is smaller than without correction."""
-    random = np.random.default_rng(1)
-    intensities = np.stack([window_intensities(columns(57, band % 10, random), FINE) for band in range(12)])
-    rendered = colormap()[intensities].astype(np.float32)
-    whole = build_export_network(network, 10)
-    before = whole.get_weights()
-    truth = np.asarray(whole(rendered, training=False))
-
-    def error_of_rounded() -> Any:
-        for layer in (whole.get_layer("folded"), *whole.get_layer("after_first").layers):
-            if hasattr(layer, "kernel_size"):
-                kernel, *bias = layer.get_weights()
-                layer.set_weights([kernel + rounding_error(kernel, layer), *bias])
-        return np.asarray(whole(rendered, training=False)) - truth
-
-    try:
-        plain = error_of_rounded()
-        whole.set_weights(before)
-        correct_biases(whole, intensities)
-        corrected = error_of_rounded()
-    finally:
-        whole.set_weights(before)  # its layers are those of ``network``
-    assert np.abs(corrected).mean() < 0.5 * np.abs(plain).mean()
-    assert np.abs(corrected.mean(axis=0)).max() < 0.5 * np.abs(plain.mean(axis=0)).max()
-
-
-def test_rounding_has_one_scale_for_each_filter() -> None:
-    import keras
-
-    random = np.random.default_rng(0)
-    for layer, kernel, of_filters in (
-        (keras.layers.Conv2D(5, 3), random.normal(0, 1, (3, 3, 4, 5)), 3),
-        (keras.layers.DepthwiseConv2D(3), random.normal(0, 1, (3, 3, 4, 1)), 2),
-    ):
-        kernel[:, :, 0] *= 10
-        stored = kernel.astype(np.float32)
-        rounded = np.moveaxis(stored + rounding_error(stored, layer), of_filters, 0)
-        rounded = rounded.reshape(kernel.shape[of_filters], -1)
-        steps = rounded / np.abs(rounded).max(axis=1, keepdims=True) * MAX_INT8
-        assert steps == pytest.approx(np.round(steps), abs=1e-4)
-        assert np.ptp(np.abs(rounded).max(axis=1)) > 0
-    assert not rounding_error(np.zeros((1, 1, 2, 2), np.float32), keras.layers.Conv2D(2, 1)).any()
 
 
 def test_the_exported_network_agrees_on_the_whole_image(network: Any) -> None:
