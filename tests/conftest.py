@@ -55,6 +55,7 @@ FOLDER_MARKERS = {
     "realtime/network": ("integration",),
     "realtime/outputs": ("integration",),
     "realtime/server": ("integration",),
+    "support/fuzzing": ("integration",),
     "training": ("training",),
 }
 """Markers of every test under a path."""

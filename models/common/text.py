@@ -15,6 +15,9 @@ MAX_LABEL_CHARACTERS: Final = 200
 MAX_ERROR_LETTERS: Final = 200
 """Maximum length of an error's first line. Errors of S3 can fill pages."""
 
+MAX_QUOTED_LETTERS: Final = 100
+"""Maximum length of a key or value of a document in a message."""
+
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters, which a terminal executes, and marks that break lines or reverse the following text.
 
@@ -112,6 +115,11 @@ def decode_text(data: bytes) -> str:
 def shorten(text: str, max_letters: int) -> str:
     """Cut a text that is too long, and append an ellipsis."""
     return text if len(text) <= max_letters else f"{text[: max_letters - 1].rstrip()}…"
+
+
+def quote(value: object) -> str:
+    """Return a value of a foreign document for a message: as Python writes it, and cut if it is long."""
+    return shorten(repr(value), MAX_QUOTED_LETTERS)
 
 
 def first_line(error: BaseException) -> str:

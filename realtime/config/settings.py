@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from models.classifier import RUNTIMES
+from models.common.text import quote
 from models.common.urls import is_http_url, is_loopback
 from models.common.web_requests import parse_allowed_host
 
@@ -45,7 +46,7 @@ def _check_range(settings: object, name: str, low: float, high: float, note: str
     """Raise a ValueError if a field lies outside ``low`` to ``high``, both included."""
     value = getattr(settings, name)
     if not low <= value <= high:
-        raise ValueError(f"{name} is {value}; it must lie in {low}..{high}{note}")
+        raise ValueError(f"{name} is {quote(value)}; it must lie in {low}..{high}{note}")
 
 
 @dataclass(frozen=True, slots=True)

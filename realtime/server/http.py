@@ -121,6 +121,8 @@ class HandshakeHandler:
         if not isinstance(connection, ClientConnection) or connection not in self._handshakes:
             # The connection was lost or dropped, so the client does not read the response.
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "")
+        if connection.protocol.eof_sent:
+            return self._discard(connection)
         headers = request.headers
         handshake = HandshakeRequest(
             request.path,
@@ -162,7 +164,18 @@ class HandshakeHandler:
         response = _respond(connection, status, text, CONTENT_TYPE if page == "/metrics" else JSON_TYPE)
         if method == "HEAD":
             response.body = b""
+        if connection.protocol.eof_sent:
+            return await self._discard(connection)
         return response
+
+    async def _discard(self, connection: ServerConnection) -> Response:
+        """End a connection whose client sent more than its request, before the response.
+
+        The library has closed such a connection already. It would log a traceback about a response.
+        """
+        self.drop(connection, "bytes")
+        await connection.wait_closed()
+        return connection.respond(http.HTTPStatus.BAD_REQUEST, "")
 
     async def _read_history(self, session: str) -> tuple[int, str]:
         history = self._history
