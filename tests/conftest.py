@@ -53,6 +53,7 @@ FOLDER_MARKERS = {
     "realtime/library": ("integration",),
     "realtime/monitoring": ("integration",),
     "realtime/network": ("integration",),
+    "realtime/now_playing": ("integration",),
     "realtime/outputs": ("integration",),
     "realtime/server": ("integration",),
     "support/fuzzing": ("integration",),

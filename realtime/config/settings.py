@@ -69,6 +69,7 @@ class SourceSettings:
         1.0, "speed at which a file plays: 1 is real time, 0 as fast as possible", metavar="FACTOR"
     )
     follow_default: bool = setting(False, "move with the system's default output or input device")
+    now_playing: bool = setting(True, "show the titles that media players report, for system audio")
     reconnect_timeout_seconds: float = setting(
         0.0, "seconds to wait for a lost device or station, 0 for no limit", advanced=True
     )
