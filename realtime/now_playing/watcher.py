@@ -58,7 +58,7 @@ class SongWatcher:
             try:
                 self._watch(self._report, self._closed)
             except Exception as error:  # players send what they like, and no title is worth an error
-                level = logging.DEBUG if failures else logging.INFO
+                level = logging.DEBUG if failures or self._closed.is_set() else logging.INFO
                 logger.log(level, "no titles of media players: %s", first_line(error))
             self.song = None
             failures = 1 if time.monotonic() - started >= MAX_PAUSE_SECONDS else failures + 1

@@ -31,7 +31,9 @@ class MediaPlayer:
         self.root = {"Identity": ("s", names[0].title()), "DesktopEntry": ("s", names[0])}
         self.properties: dict[str, Any] = {"PlaybackStatus": ("s", "Stopped"), "Metadata": ("a{sv}", {})}
         for name in names:
-            connection.send_and_get_reply(message_bus.RequestName(f"org.mpris.MediaPlayer2.{name}"))
+            connection.send(
+                message_bus.RequestName(f"org.mpris.MediaPlayer2.{name}")
+            )  # a reply would be waited for without answering
 
     def obey(self, command: dict[str, Any]) -> None:
         """Carry out a command: a change of properties, a signal, or a fault."""
@@ -44,8 +46,9 @@ class MediaPlayer:
             changed = {"PlaybackStatus": ("u", 1), "Metadata": ("a{sv}", metadata)}
             self.connection.send(new_signal(EMITTER, "PropertiesChanged", "sa{sv}as", (PLAYER, changed, [])))
         elif command.get("fault") == "flood":
-            for number in range(command["count"]):
-                self.change({"PlaybackStatus": ("s", "Playing"), "Rate": ("d", float(number))})
+            rate = (PLAYER, {"Rate": ("d", 1.0)}, [])
+            message = new_signal(EMITTER, "PropertiesChanged", "sa{sv}as", rate)
+            self.connection.sock.sendall(message.serialise(serial=1) * command["count"])
         else:
             self.change(dict(command["properties"]), silently=command.get("silently", False))
 
@@ -69,11 +72,10 @@ def main() -> None:
     player = MediaPlayer(connection, sys.argv[1:])
     print("ready", flush=True)
     while True:
+        with suppress(TimeoutError):
+            while True:  # the connection reads ahead, so the socket alone does not show that a message came
+                player.answer(connection.receive(timeout=0))
         ready = select.select([sys.stdin, connection.sock], [], [])[0]
-        if connection.sock in ready:
-            with suppress(TimeoutError):  # the connection reads ahead
-                while True:
-                    player.answer(connection.receive(timeout=0))
         if sys.stdin in ready:
             line = sys.stdin.readline()
             if not line:
