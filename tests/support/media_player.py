@@ -46,9 +46,7 @@ class MediaPlayer:
             changed = {"PlaybackStatus": ("u", 1), "Metadata": ("a{sv}", metadata)}
             self.connection.send(new_signal(EMITTER, "PropertiesChanged", "sa{sv}as", (PLAYER, changed, [])))
         elif command.get("fault") == "flood":
-            rate = (PLAYER, {"Rate": ("d", 1.0)}, [])
-            message = new_signal(EMITTER, "PropertiesChanged", "sa{sv}as", rate)
-            self.connection.sock.sendall(message.serialise(serial=1) * command["count"])
+            self.flood(command["count"])
         else:
             self.change(dict(command["properties"]), silently=command.get("silently", False))
 
@@ -57,6 +55,12 @@ class MediaPlayer:
         self.properties |= properties
         body = (PLAYER, {}, list(properties)) if silently else (PLAYER, properties, [])
         self.connection.send(new_signal(EMITTER, "PropertiesChanged", "sa{sv}as", body))
+
+    def flood(self, count: int) -> None:
+        """Send one signal many times."""
+        body: tuple[str, dict[str, Any], list[str]] = (PLAYER, {"Rate": ("d", 1.0)}, [])
+        message = new_signal(EMITTER, "PropertiesChanged", "sa{sv}as", body)
+        self.connection.sock.sendall(message.serialise(serial=1) * count)
 
     def answer(self, message: Message) -> None:
         """Answer ``GetAll``."""
