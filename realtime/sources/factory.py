@@ -223,7 +223,7 @@ def _open_device(
 
 def _add_titles(source: AudioSource) -> AudioSource:
     """Add the titles of media players to system audio, or to an application those of its own player."""
-    from realtime.capture.pulseaudio import APPLICATION_PREFIX
+    from realtime.capture.pactl import APPLICATION_PREFIX
     from realtime.now_playing import watch_songs
     from realtime.sources.titled import TitledSource
 
