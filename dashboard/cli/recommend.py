@@ -98,18 +98,31 @@ def determine_genre(path: Path) -> str:
     Raises
     ------
     DashboardError
-        If the command fails, with the message of the command, or if the file contains no music.
+        If the file cannot be analyzed or contains no music.
+    """
+    summary = analyze_file(path)
+    if not summary.get("label"):
+        raise DashboardError(f"{path} contains no music, so no songs can be suggested")
+    return str(summary["label"])
+
+
+def analyze_file(path: Path) -> Mapping[str, Any]:
+    """Return the summary that ``overheard analyze`` prints about a file.
+
+    Raises
+    ------
+    DashboardError
+        If the command fails, with the message of the command.
     """
     completed = subprocess.run(
         [sys.executable, "-P", "-m", "realtime.cli", "analyze", "--json", str(path)],
         capture_output=True, text=True, check=False, env=child_environment(),
     )  # fmt: skip
     if completed.returncode:
-        raise DashboardError(completed.stderr.strip().rpartition(": ")[2] or f"{path} cannot be analyzed")
+        error = (completed.stderr.strip().splitlines() or [f"{path} cannot be analyzed"])[-1]
+        raise DashboardError(error.removeprefix("overheard analyze: "))
     summary: Mapping[str, Any] = json.loads(completed.stdout.splitlines()[-1])
-    if not summary.get("label"):
-        raise DashboardError(f"{path} contains no music, so no songs can be suggested")
-    return str(summary["label"])
+    return summary
 
 
 def as_json(track: Track, answer: CombinedResult) -> dict[str, Any]:

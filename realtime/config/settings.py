@@ -365,4 +365,4 @@ class AnalysisSettings:
         """
         hop = f"{self.model.hop_seconds:g} s" if self.model.hop_seconds else "the model's hop"
         silence = f"{self.silence.silence_dbfs:g} dBFS for {self.silence.silence_seconds:g} s"
-        return f"{manifest.name} {manifest.version} {manifest.sha256[:12]}, {hop}, silence {silence}"
+        return f"{manifest.identity}, {hop}, silence {silence}"

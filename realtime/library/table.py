@@ -52,6 +52,8 @@ def build_schema(labels: Sequence[str], embedding_size: int = 0) -> Any:
             pa.field("uri", pa.string(), nullable=False),  # absolute path or s3://
             pa.field("size", pa.int64()),  # bytes, -1 if unknown
             pa.field("modified", pa.timestamp("us", tz="UTC")),
+            pa.field("artist", pa.string()),  # from the file's tags, null if they lack it
+            pa.field("title", pa.string()),
             pa.field("duration_seconds", pa.float64()),
             pa.field("label", pa.string()),  # most probable genre, null without music
             pa.field("confidence", pa.float64()),  # calibrated probability of ``label``, 0..1

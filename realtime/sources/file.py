@@ -122,6 +122,7 @@ class FileSource:
         self._file = self._open()
         self.sample_rate = self._file.sample_rate
         self.duration_seconds = self._file.duration_seconds
+        self.metadata = self._file.metadata
 
     def _open(self) -> AudioFile | IsolatedAudioFile:
         try:
