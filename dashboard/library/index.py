@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -155,13 +155,12 @@ class SimilarityIndex:
         """Return the embedding of a row, (values,) float32."""
         return self._columns[:, row]
 
-    @cached_property
-    def _rows(self) -> dict[str, int]:
-        return {uri: row for row, uri in enumerate(self._tracks["uri"].to_pylist())}
-
     def find(self, uri: str) -> int | None:
         """Return the row of an absolute path or address, or None if the index has no such track."""
-        return self._rows.get(uri)
+        from pyarrow import compute
+
+        row: int = compute.index(self._tracks["uri"], uri).as_py()  # reads all of them, in a millisecond
+        return row if row >= 0 else None
 
     def neighbors(
         self, embedding: Embedding, count: int, *, like: IndexedTrack | None = None
@@ -208,15 +207,16 @@ class SimilarityIndex:
         unit: Embedding,
         like: IndexedTrack | None,
     ) -> list[Neighbor]:
-        waiting = list(self._distinct(likeness, rows, unit, like))
+        candidates = self._distinct(likeness, rows, unit, like)
         chosen: list[Neighbor] = []
         while len(chosen) < count:
-            block, waiting = _take_block(waiting, min(BLOCK, count - len(chosen)))
+            block, passed = _take_block(candidates, min(BLOCK, count - len(chosen)))
+            candidates = itertools.chain(passed, candidates)
             chosen += block
             if len(block) < BLOCK:
                 break
-        unknown = [each for each in waiting if not each.track.artist]
-        return chosen + unknown[: count - len(chosen)]
+        unknown = (each for each in candidates if not each.track.artist)
+        return chosen + list(itertools.islice(unknown, count - len(chosen)))
 
     def _distinct(
         self,
@@ -253,16 +253,19 @@ def _most_similar(likeness: Embedding, size: int) -> npt.NDArray[np.int64]:
     return rows[np.argsort(-likeness[rows], kind="stable")]
 
 
-def _take_block(waiting: list[Neighbor], size: int) -> tuple[list[Neighbor], list[Neighbor]]:
-    """Take up to ``size`` neighbors, at most ``MAX_OF_ARTIST`` by one artist. Return them and the others."""
+def _take_block(candidates: Iterator[Neighbor], size: int) -> tuple[list[Neighbor], list[Neighbor]]:
+    """Take up to ``size`` neighbors, at most ``MAX_OF_ARTIST`` by one artist.
+
+    Returns
+    -------
+    taken, passed : list of Neighbor
+        The neighbors, and the candidates before the last of them that were not taken.
+    """
     taken: list[Neighbor] = []
-    rest: list[Neighbor] = []
+    passed: list[Neighbor] = []
     by_artist: Counter[str] = Counter()
-    for neighbor in waiting:
+    while len(taken) < size and (neighbor := next(candidates, None)) is not None:
         artist = neighbor.track.artist_or_folder
-        if len(taken) < size and by_artist[artist] < MAX_OF_ARTIST:
-            by_artist[artist] += 1
-            taken.append(neighbor)
-        else:
-            rest.append(neighbor)
-    return taken, rest
+        by_artist[artist] += 1
+        (taken if by_artist[artist] <= MAX_OF_ARTIST else passed).append(neighbor)
+    return taken, passed
