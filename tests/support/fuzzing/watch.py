@@ -21,7 +21,8 @@ class Watch:
     Attributes
     ----------
     peak_bytes : int
-        Largest resident memory of one process since ``reset``.
+        Largest resident memory of one process since ``reset``. A process that ran before counts only if it
+        has grown beyond its largest memory.
     udp : set of int
         Inodes of the UDP sockets on which a process could receive anything. A connected one, such as one for
         the lookup of a name, does not count.
@@ -31,6 +32,8 @@ class Watch:
         self.peak_bytes = 0
         self.udp: set[int] = set()
         self._parents: dict[int, int] = {}
+        self._peaks: dict[int, int] = {}
+        self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -46,21 +49,34 @@ class Watch:
 
     def reset(self) -> None:
         """Forget what was measured."""
+        self._peaks = {process: self._peak(process) for process in self._below()}
         self.peak_bytes = 0
         self.udp.clear()
 
     def _run(self) -> None:
         while not self._ended.wait(SAMPLE_SECONDS):
             for process in self._below():
-                with contextlib.suppress(OSError, ValueError):  # the process has ended
-                    self.peak_bytes = max(self.peak_bytes, _peak_bytes(process))
+                if (peak := self._peak(process)) > self._peaks.get(process, 0):
+                    self.peak_bytes = max(self.peak_bytes, peak)
             if table := _udp_inodes():
                 for process in self._below():
                     with contextlib.suppress(OSError, ValueError):
                         self.udp |= table & _socket_inodes(process)
 
+    @staticmethod
+    def _peak(process: int) -> int:
+        """Return the largest resident memory that a process had, 0 for one that has ended."""
+        with contextlib.suppress(OSError, ValueError):
+            status = Path(f"/proc/{process}/status").read_text().partition("VmHWM:")[2]
+            return int(status.split()[0]) * 1024 if status else 0
+        return 0
+
     def _below(self) -> list[int]:
         """Return the processes below this one. Only new processes are asked for their parent."""
+        with self._lock:
+            return self._find_below()
+
+    def _find_below(self) -> list[int]:
         present = {int(name) for name in os.listdir("/proc") if name.isdecimal()}
         for process in present - self._parents.keys():
             with contextlib.suppress(OSError, ValueError):
@@ -75,12 +91,6 @@ class Watch:
 
 def _parent(process: int) -> int:
     return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def _peak_bytes(process: int) -> int:
-    """Return the largest resident memory that a process had, 0 for one that is ending."""
-    status = Path(f"/proc/{process}/status").read_text().partition("VmHWM:")[2]
-    return int(status.split()[0]) * 1024 if status else 0
 
 
 def _udp_inodes() -> set[int]:
