@@ -70,6 +70,11 @@ def escape_control(text: str) -> str:
     return _TERMINAL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
+def escape_path(path: str) -> str:
+    """Escape all control characters in a path for a message of one line, and lone surrogates."""
+    return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), replace_surrogates(path))
+
+
 def escape_json_control(line: str) -> str:
     """Escape control characters in a line of JSON, in which the values stay the same."""
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)

@@ -17,7 +17,7 @@ from models.audio.decoder_process import DecoderCrashError
 from models.audio.file import AudioFile
 from models.audio.isolated import IsolatedAudioFile, can_share
 from models.audio.samples import Samples, sanitize_samples
-from models.common.text import shorten
+from models.common.text import escape_path, shorten
 from models.common.urls import is_url, show_url
 from models.errors import AudioError
 from realtime.audio.source import AudioBlock, AudioSource
@@ -115,7 +115,8 @@ class FileSource:
         self.location = location = resolve_file_url(location)
         self.name = name or (show_url(location) if is_url(location) else Path(location).name)
         # For messages: without a password, and cut if a playlist names a path that cannot exist.
-        self._shown_location = self.name if is_url(location) else shorten(location, MAX_SHOWN_CHARACTERS)
+        shown_path = shorten(escape_path(location), MAX_SHOWN_CHARACTERS)
+        self._shown_location = self.name if is_url(location) else shown_path
         self._clock = clock
         self._speed = speed
         self.is_live = speed > 0

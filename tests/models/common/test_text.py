@@ -14,6 +14,7 @@ from models.common.text import (
     clean_text,
     decode_text,
     escape_formula,
+    escape_path,
     escape_unprintable,
     first_line,
     format_seconds,
@@ -59,6 +60,16 @@ def test_control_characters_become_spaces_or_question_marks(text: str, spaces: s
 
 def test_a_file_name_is_printed_with_escapes_and_keeps_its_spaces() -> None:
     assert escape_unprintable("a  \x1b[2J\udcff\u202e.mp3") == r"a  \x1b[2J\udcff\u202e.mp3"
+
+
+@given(ANYTHING)
+def test_a_path_in_a_message_is_one_line_that_steers_nothing(path: str) -> None:
+    shown = escape_path(path)
+    shown.encode("utf-8")
+    assert len(shown.splitlines()) <= 1
+    assert not BIDI & set(shown)
+    assert not [sign for sign in shown if unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")]
+    assert shown == path or len(shown) > len(path)
 
 
 @given(ANYTHING)

@@ -70,6 +70,10 @@ def test_stations_of_a_playlist_are_tried_in_turn_and_have_its_name(tmp_path: Pa
             "a" * 300 + "\nmissing.wav\n",
             r"nothing in .*list\.m3u can be played: cannot read .*: File name too long$",
         ),
+        (
+            "a\x7f\u202e.wav\n",
+            r"nothing in .*list\.m3u can be played: .*a\\x7f\\u202e\.wav does not exist$",
+        ),
         ("missing.wav\n", r"nothing in .*list\.m3u can be played: .*missing.wav does not exist"),
         ("list.m3u\n", r"nothing in .*list\.m3u can be played: .*list.m3u is not audio"),
         ("http://[half\n", r"nothing in .*list\.m3u can be played: the network address is not valid"),

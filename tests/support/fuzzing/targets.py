@@ -6,6 +6,7 @@ A target returns a short outcome. Whatever must not happen is an ``AssertionErro
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import logging
 import os
@@ -227,6 +228,7 @@ class SettingsTarget:
             return "accepted"
         if tried.random.random() < 0.3:
             return self._set_variable(tried)
+        gc.collect()  # or objects of earlier inputs would end deep in the parser, and report a recursion
         outcome = check_output(*run_command("analyze", "--config", str(path), str(self._tone)))
         return "accepted" if outcome == "too short" else outcome
 
