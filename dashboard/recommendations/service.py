@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery
+from dashboard.recommendations.domain.tracks import Track, TrackQuery
 from dashboard.recommendations.engine.playlist import Filters, Playlist, Reason
 from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
 from dashboard.recommendations.providers.background import Pending, ready
@@ -33,10 +33,10 @@ providers reserve for users."""
 
 MAX_WAIT_SECONDS: Final = 0.8
 """Seconds that an update waits for search results while slots are empty. Results that are available at once
-appear at once, and the filters are relaxed within the same update as far as needed."""
+appear at once."""
 
 MAX_SEARCHES: Final = 40
-"""Maximum number of searches in one update, enough for some pages of three genres with four relaxations."""
+"""Maximum number of searches in one update, enough for some pages of three genres in three languages."""
 
 FINAL_STATUSES = REFUSED | {Status.OK, Status.EMPTY, Status.OFF, Status.QUOTA}
 """Statuses after which a provider would give the same result again. Other searches are repeated."""
@@ -226,7 +226,12 @@ class RecommendationService:
                 reports[name] = ProviderReport(replace(result, tracks=()), len(result.tracks))
         pool = self._pools.setdefault(query.genre, [])
         known = self._known_tracks.setdefault(query.genre, set())
-        for track in answer.tracks:
+        tracks = answer.tracks
+        if (
+            answer.results and len(tracks) < query.limit
+        ):  # the page counts the songs beyond the filters and may include them
+            tracks = (*tracks, *self._providers.bundled_songs(query.genre, MAX_TRACKS))
+        for track in tracks:
             identity = _track_key(track)
             if identity not in known and len(pool) < MAX_TRACKS:
                 known.add(identity)
@@ -234,9 +239,7 @@ class RecommendationService:
                 if track.provider in RETENTION_SECONDS:
                     self._expiring.append((self.now, query.genre, track))
         if all(each.status in FINAL_STATUSES for each in results):
-            # Songs of any age, which replace missing newer ones, are no reason to request a further page.
-            requested = [each for each in results if Relaxed.RANGE not in each.relaxed]
-            self.rolling_playlist.record_results(query, sum(len(each.tracks) for each in requested))
+            self.rolling_playlist.record_results(query, sum(len(each.tracks) for each in results))
 
 
 def _track_key(track: Track) -> tuple[str, str]:

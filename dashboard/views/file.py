@@ -214,4 +214,4 @@ def show_songs(analysis: AnalysisJob, translator: Translator) -> None:
 @st.cache_data(ttl=600, show_spinner=False)
 def find_songs(genre: str) -> list[Track]:
     """Search songs of a genre. Results are kept for ten minutes, as the terms of the services allow."""
-    return list(providers().search_relaxed(TrackQuery(genre)).tracks[:MAX_SONGS])
+    return list(providers().search(TrackQuery(genre)).tracks[:MAX_SONGS])

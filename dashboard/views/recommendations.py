@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -9,7 +10,7 @@ import streamlit as st
 from dashboard.components.songs import selected_action, show_songs
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.i18n.translator import Translator
-from dashboard.recommendations.domain.tracks import ReleaseRange
+from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange
 from dashboard.recommendations.engine.playlist import Filters
 from dashboard.session import PageContext, is_muted, recommendation_service, refresh_recommendations
 from dashboard.viewmodels.songs import Situation, song_data
@@ -26,6 +27,9 @@ def apply_action() -> None:
         feedback.delete_all()
     elif kind == "undo":
         feedback.delete(target)
+    elif kind == "include":
+        filters: Filters = st.session_state["filters"]
+        st.session_state["filters"] = replace(filters, included=filters.included ^ {Relaxed(target)})
     else:
         recommendation_service().apply(kind, target)
 
@@ -52,7 +56,12 @@ def show_playlist(page: PageContext) -> None:
             on_click=service.rolling_playlist.request_refresh,
         )
     situation = Situation(
-        page.feed.snapshot, service.rolling_playlist.profile, service.reports, datetime.now(UTC), is_muted()
+        page.feed.snapshot,
+        service.rolling_playlist.profile,
+        service.reports,
+        datetime.now(UTC),
+        is_muted(),
+        st.session_state["filters"],
     )
     show_songs(
         song_data(playlist, situation, service.rolling_playlist.feedback.list_artists(), translator),
@@ -61,7 +70,10 @@ def show_playlist(page: PageContext) -> None:
 
 
 def select_filters(translator: Translator) -> Filters:
-    """Show the two filters and return them. Their values survive a visit to another page."""
+    """Show the two filters and return them. Their values survive a visit to another page.
+
+    A new value leaves out the songs beyond the filters again.
+    """
     current: Filters = st.session_state.get("filters", Filters())
     languages, ranges = ["", *LANGUAGES], list(ReleaseRange)[::-1]
     language = st.selectbox(
@@ -82,4 +94,5 @@ def select_filters(translator: Translator) -> Filters:
         key="song_range",
         width=165,
     )
-    return Filters(language or None, release_range)
+    filters = Filters(language or None, release_range)
+    return current if replace(current, included=frozenset()) == filters else filters

@@ -1,6 +1,6 @@
 // The recommendations page: songs, the reason for them, the song services, and the user's feedback.
 
-import { createElement, showText, updateChildren } from "../dom.js";
+import { createButton, createElement, showText, updateChildren } from "../dom.js";
 import { formatMessage } from "../i18n.js";
 import { SongCard } from "./card.js";
 import { createUndoButton, FeedbackBox } from "./feedback.js";
@@ -34,10 +34,11 @@ class SongsPage {
       providers: createElement("dl", "providers"),
       instead: createElement("p", "instead"),
       list: createElement("ol"),
+      more: createElement("p", "more"),
       announcement: createElement("p", "visually-hidden"),
     });
-    const { providersHeading, providers, instead, list, announcement } = this.parts;
-    for (const name of ["notes", "providers", "cause", "muted", "instead", "announcement"]) {
+    const { providersHeading, providers, instead, list, more, announcement } = this.parts;
+    for (const name of ["notes", "providers", "cause", "muted", "instead", "more", "announcement"]) {
       this.parts[name].dataset.testid = `song-${name}`;
     }
     list.tabIndex = -1; // receives the focus when the last card is removed
@@ -47,7 +48,7 @@ class SongsPage {
     const side = createElement("div", "side");
     side.append(aside, providersBox);
     const main = createElement("div", "main");
-    main.append(instead, list);
+    main.append(instead, list, more);
     this.root.append(main, side, this.feedback.element, announcement);
   }
 
@@ -72,6 +73,7 @@ class SongsPage {
     updateChildren(parts.providers, data.providers, createProvider);
     parts.list.setAttribute("aria-label", texts.list);
     this.#updateList(data.songs, texts);
+    this.#updateMore(data.more);
     this.feedback.update(data.choices, texts);
   }
 
@@ -95,6 +97,24 @@ class SongsPage {
     this.#offerUndo(texts);
     restoreFocus(list, focus);
     if (added) this.#announce(formatMessage(texts.announce, { count: added }));
+  }
+
+  /** Show the buttons that include songs beyond a filter. A pressed button keeps its place and its focus. */
+  #updateMore(buttons) {
+    const { more } = this.parts;
+    for (const button of [...more.children]) {
+      if (!buttons.some(({ key }) => key === button.dataset.filter)) button.remove();
+    }
+    buttons.forEach(({ key, label }, place) => {
+      let button = [...more.children].find(({ dataset }) => dataset.filter === key);
+      if (!button) {
+        button = createButton("plain", "", () => this.act("include", key));
+        button.dataset.filter = key;
+      }
+      if (more.children[place] !== button) more.insertBefore(button, more.children[place] ?? null);
+      showText(button, label);
+    });
+    more.hidden = !buttons.length;
   }
 
   #createCard(key) {

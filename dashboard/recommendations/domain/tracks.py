@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from urllib.parse import quote, urlencode
@@ -23,20 +23,13 @@ class ReleaseRange(StrEnum):
         """Length in days, or None for any age."""
         return {ReleaseRange.WEEK: 7, ReleaseRange.MONTH: 30, ReleaseRange.YEAR: 365}.get(self)
 
-    @property
-    def wider(self) -> ReleaseRange | None:
-        """Next longer range, or None after ``ANY``."""
-        ranges = list(ReleaseRange)
-        index = ranges.index(self) + 1
-        return ranges[index] if index < len(ranges) else None
-
     def since(self, today: date) -> date | None:
         """Return the first day of the range, or None for any age."""
         return None if self.days is None else today - timedelta(days=self.days)
 
 
 class Relaxed(StrEnum):
-    """Filter that was relaxed because too few songs passed it."""
+    """Filter that a song does not pass. Language and range are left only if the user asks for it."""
 
     RANGE = "range"
     LANGUAGE = "language"
@@ -142,17 +135,3 @@ class Track:
 def spotify_search_url(text: str) -> str:
     """Return the address of a search on Spotify."""
     return f"https://open.spotify.com/search/{quote(text, safe='')}"
-
-
-def relax(query: TrackQuery) -> tuple[TrackQuery, Relaxed] | None:
-    """Relax one filter of a query: the language first, then the age.
-
-    Returns
-    -------
-    tuple of (TrackQuery, Relaxed), or None
-        Relaxed query and the filter that was relaxed, or None if there is no filter to relax.
-    """
-    if query.language is not None:
-        return replace(query, language=None, offset=0), Relaxed.LANGUAGE
-    wider = query.range.wider
-    return (replace(query, range=wider, offset=0), Relaxed.RANGE) if wider else None

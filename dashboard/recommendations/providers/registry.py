@@ -7,14 +7,14 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
 from dashboard.environment import ITUNES_VARIABLE, SPOTIFY_VARIABLES, YOUTUBE_VARIABLE
-from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery, relax
+from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery
 from dashboard.recommendations.providers.background import Pending
 from dashboard.recommendations.providers.base import Clock, ProviderResult, SongProvider
 from dashboard.recommendations.providers.catalog.provider import CatalogProvider
@@ -125,18 +125,9 @@ class ProviderGroup:
         relaxed = frozenset[Relaxed]().union(*(result.relaxed for result in (*answers.values(), bundled)))
         return CombinedResult(tracks, answers | {self._bundled.name: bundled}, relaxed)
 
-    def search_relaxed(
-        self, query: TrackQuery, seconds: float = DEADLINE_SECONDS, *, for_person: bool = False
-    ) -> CombinedResult:
-        """Search like ``search``, and relax one filter after the other until there are songs."""
-        deadline = self._clock.monotonic() + seconds
-        answer, relaxed = self.search(query, seconds, for_person=for_person), frozenset[Relaxed]()
-        while not answer.tracks and (step := relax(query)):
-            query, step_relaxed = step
-            relaxed |= {step_relaxed}
-            left = max(0.0, deadline - self._clock.monotonic())
-            answer = self.search(query, left, for_person=for_person)
-        return replace(answer, relaxed=answer.relaxed | relaxed)
+    def bundled_songs(self, genre: str, limit: int) -> tuple[Track, ...]:
+        """Return the songs of a genre in the bundled catalog, of any language and age."""
+        return self._bundled.search(TrackQuery(genre, limit=limit), self._clock.monotonic()).tracks
 
 
 def build_providers(
