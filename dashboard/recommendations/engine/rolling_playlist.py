@@ -265,6 +265,7 @@ class RollingPlaylist:
         self._reclaims_lent_slots = reason is not Reason.TIMER
         if reason is Reason.FILTERS:
             self._find_candidates()
+            self._recent.clear()  # as other songs are wanted, those that do not pass may soon be wanted again
             items = [
                 item if item is None or item.is_kept or self._is_allowed(item.track) else None
                 for item in items
@@ -351,7 +352,9 @@ class RollingPlaylist:
         if order != order_before:
             self._timer.mark_changed()
             if self._is_seen:
-                self.shown.add((item.track for item in (*before.items, *items)), self._now)
+                tracks = [item.track for item in (*before.items, *items)]
+                self.shown.add([track for track in tracks if self._is_allowed(track)], self._now)
+                self.shown.withdraw([track for track in tracks if not self._is_allowed(track)])
         shown_state = (before.items, before.notes, before.mix, before.beyond)
         if (items, notes, self._mix, beyond) != shown_state:
             shown_reason = reason if items != before.items or not items else before.reason

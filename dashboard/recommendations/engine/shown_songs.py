@@ -28,6 +28,13 @@ class ShownSongs:
         """Record that songs are in the playlist now, or have just left it."""
         self.add_keys({key for track in tracks for key in identity_keys(track)}, now)
 
+    def withdraw(self, tracks: Iterable[Track]) -> None:
+        """Let songs return at once, because the user changed the filters and may change them back."""
+        for track in tracks:
+            for key in identity_keys(track):
+                self._shown_at.pop(key, None)
+        self.revision += 1
+
     def add_keys(self, keys: Collection[str], now: float) -> None:
         """Record songs by their identity keys."""
         if keys:

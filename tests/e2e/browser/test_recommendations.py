@@ -12,7 +12,6 @@ from dashboard.recommendations.providers.catalog import songs as catalog
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.browser import (
     PATIENCE_MS,
-    ROWS,
     TWO_FRAMES,
     OpenTab,
     read_titles,
@@ -108,7 +107,7 @@ def test_filters_change_the_list_and_stand_after_a_visit_elsewhere(
     page.get_by_role("option", name="Last week").click()
     expect(cards).to_have_count(0, timeout=PATIENCE_MS)
     expect(page.get_by_test_id("song-notes")).to_contain_text("no songs of this language and age")
-    more = page.get_by_test_id("song-more").get_by_role("button")
+    more = page.get_by_test_id("song-more").get_by_role("button", name="older songs")
     expect(more).to_have_text(re.compile(r"^Include older songs \(\d+\)$"))
     more.focus()
     page.keyboard.press("Enter")
