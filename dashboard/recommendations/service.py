@@ -97,7 +97,15 @@ class RecommendationService:
         self._audio_at = float("-inf")
         self._started_at = clock.monotonic()
 
-    def update(self, estimates: Iterable[Estimate], filters: Filters, *, search: bool = True) -> Playlist:
+    def update(
+        self,
+        estimates: Iterable[Estimate],
+        filters: Filters,
+        *,
+        search: bool = True,
+        is_seen: bool = True,
+        playing: frozenset[str] = frozenset(),
+    ) -> Playlist:
         """Add the estimates since the last update and return the current playlist.
 
         Parameters
@@ -108,6 +116,10 @@ class RecommendationService:
             Filters of the user.
         search : bool
             False to search no provider, even if songs are missing.
+        is_seen : bool
+            True if the user sees the playlist.
+        playing : frozenset of str
+            Identity keys of the song that plays.
         """
         for each in estimates:
             self._audio_at = max(self._audio_at, each.at)
@@ -121,7 +133,9 @@ class RecommendationService:
         self._wait_for_results(self._clock.monotonic())
         until = self._clock.monotonic() + MAX_WAIT_SECONDS
         for _ in range(MAX_SEARCHES):
-            playlist = self.rolling_playlist.update(self._pools, self.now, self._clock.now().date())
+            playlist = self.rolling_playlist.update(
+                self._pools, self.now, self._clock.now().date(), is_seen=is_seen, playing=playing
+            )
             if not search:
                 self._queued.clear()
                 break

@@ -11,7 +11,7 @@ from dashboard.analyzer.snapshot import Snapshot
 from dashboard.i18n.translator import Translator
 from dashboard.recommendations.domain.genre_mix import heaviest_first
 from dashboard.recommendations.domain.text import parse_link
-from dashboard.recommendations.domain.tracks import Relaxed, Track
+from dashboard.recommendations.domain.tracks import DECADES, Relaxed, Track
 from dashboard.recommendations.engine.feedback import ArtistFeedback
 from dashboard.recommendations.engine.listening_profile import LEAD_MARGIN, LeadingGenre, ListeningProfile
 from dashboard.recommendations.engine.playlist import Filters, Playlist, PlaylistItem, SearchOutcome
@@ -61,6 +61,7 @@ class Situation:
     now: datetime
     muted: bool = False
     filters: Filters = field(default_factory=Filters)
+    is_seen: bool = True
 
 
 def song_data(
@@ -78,6 +79,7 @@ def song_data(
     """
     return {
         "language": translator.language,
+        "seen": situation.is_seen,
         "muted": translator("recommendations.muted") if situation.muted else "",
         "genre": heaviest_first(playlist.mix)[0] if playlist.mix else "",
         "cause": _cause_text(playlist, situation, translator),
@@ -98,6 +100,7 @@ def song_data(
             _provider_data(name, report, situation.now, translator)
             for name, report in _all_reports(situation.reports).items()
         ],
+        "ages": "" if set(situation.reports) - {OWN_LIST} else translator("recommendations.range.live"),
         "more": [] if situation.muted else _include_buttons(playlist, situation.filters, translator),
         "songs": [_song_data(item, situation.muted, translator) for item in playlist.items],
         "choices": choices_data(choices, translator),
@@ -183,10 +186,11 @@ def _include_buttons(playlist: Playlist, filters: Filters, translator: Translato
     """Return the buttons that include songs beyond a filter or leave them out again."""
     buttons = []
     for kind in (Relaxed.LANGUAGE, Relaxed.RANGE):
+        name = "decade" if kind is Relaxed.RANGE and filters.range in DECADES else kind.value
         if kind in filters.included:
-            label = translator(f"recommendations.more.leave_out.{kind}")
+            label = translator(f"recommendations.more.leave_out.{name}")
         elif count := playlist.beyond.get(kind):
-            label = translator(f"recommendations.more.{kind}", count=count)
+            label = translator(f"recommendations.more.{name}", count=count)
         else:
             continue
         buttons.append({"key": kind.value, "label": label})

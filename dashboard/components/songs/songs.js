@@ -2,6 +2,7 @@
 
 import { createButton, createElement, showText, updateChildren } from "../dom.js";
 import { formatMessage } from "../i18n.js";
+import { reportVisibility } from "../visibility.js";
 import { SongCard } from "./card.js";
 import { createUndoButton, FeedbackBox } from "./feedback.js";
 
@@ -32,19 +33,20 @@ class SongsPage {
       aside,
       providersHeading: createElement("h3"),
       providers: createElement("dl", "providers"),
+      ages: createElement("p", "how"),
       instead: createElement("p", "instead"),
       list: createElement("ol"),
       more: createElement("p", "more"),
       announcement: createElement("p", "visually-hidden"),
     });
-    const { providersHeading, providers, instead, list, more, announcement } = this.parts;
+    const { providersHeading, providers, ages, instead, list, more, announcement } = this.parts;
     for (const name of ["notes", "providers", "cause", "muted", "instead", "more", "announcement"]) {
       this.parts[name].dataset.testid = `song-${name}`;
     }
     list.tabIndex = -1; // receives the focus when the last card is removed
     announcement.setAttribute("role", "status");
     const providersBox = createElement("div", "providers-box");
-    providersBox.append(providersHeading, providers);
+    providersBox.append(providersHeading, providers, ages);
     const side = createElement("div", "side");
     side.append(aside, providersBox);
     const main = createElement("div", "main");
@@ -71,6 +73,7 @@ class SongsPage {
     updateChildren(parts.notes, data.notes, (note) => createElement("li", "", note));
     showText(parts.providersHeading, texts.providers);
     updateChildren(parts.providers, data.providers, createProvider);
+    showText(parts.ages, data.ages);
     parts.list.setAttribute("aria-label", texts.list);
     this.#updateList(data.songs, texts);
     this.#updateMore(data.more);
@@ -206,7 +209,7 @@ function restoreFocus(list, focus) {
 
 const pages = new WeakMap(); // parent element from Streamlit -> SongsPage
 
-export default function mount({ parentElement, data, setTriggerValue }) {
+export default function mount({ parentElement, data, setTriggerValue, setStateValue }) {
   if (!pages.has(parentElement)) {
     const page = new SongsPage();
     pages.set(parentElement, page);
@@ -214,5 +217,7 @@ export default function mount({ parentElement, data, setTriggerValue }) {
   }
   const page = pages.get(parentElement);
   page.act = (kind, key) => setTriggerValue("action", { kind, key, at: Date.now() });
+  page.root.dataset.seen = data.seen;
   page.update(data);
+  reportVisibility(page.root, data.seen, (seen) => setStateValue("seen", seen));
 }

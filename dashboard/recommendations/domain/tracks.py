@@ -5,27 +5,59 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from typing import Final
 from urllib.parse import quote, urlencode
 
 from dashboard.i18n.languages import LANGUAGES
 
+INSTRUMENTAL: Final = ""
+"""Language of songs without lyrics, in queries and songs."""
+
 
 class ReleaseRange(StrEnum):
-    """Maximum age of a song."""
+    """Age of a song: a maximum, or a decade."""
 
     WEEK = "week"
     MONTH = "month"
     YEAR = "year"
+    FROM_2020 = "2020s"
+    FROM_2010 = "2010s"
+    FROM_2000 = "2000s"
+    FROM_1990 = "1990s"
+    FROM_1980 = "1980s"
+    FROM_1970 = "1970s"
+    FROM_1960 = "1960s"
+    FROM_1950 = "1950s"
+    EARLIER = "earlier"
     ANY = "any"
 
     @property
+    def years(self) -> tuple[int, int] | None:
+        """First and last year of a decade, or None for other ranges."""
+        if self is ReleaseRange.EARLIER:
+            return 1600, 1949
+        return (int(self[:4]), int(self[:4]) + 9) if self[0].isdigit() else None
+
+    @property
     def days(self) -> int | None:
-        """Length in days, or None for any age."""
+        """Length in days, or None for a decade and for any age."""
         return {ReleaseRange.WEEK: 7, ReleaseRange.MONTH: 30, ReleaseRange.YEAR: 365}.get(self)
 
     def since(self, today: date) -> date | None:
         """Return the first day of the range, or None for any age."""
+        if self.years is not None:
+            return date(self.years[0], 1, 1)
         return None if self.days is None else today - timedelta(days=self.days)
+
+    @property
+    def until(self) -> date | None:
+        """Last day of a decade, or None for ranges that end today."""
+        return None if self.years is None else date(self.years[1], 12, 31)
+
+
+LIVE_RANGES: Final = (ReleaseRange.WEEK, ReleaseRange.MONTH, ReleaseRange.YEAR)
+"""Ranges that need a live service. A fixed list knows no songs of the last week."""
+DECADES: Final = tuple(each for each in ReleaseRange if each.years is not None)
 
 
 class Relaxed(StrEnum):
@@ -45,9 +77,9 @@ class TrackQuery:
     genre : str
         Genre of the model.
     language : str or None
-        ISO 639-1 code, or None for any language.
+        ISO 639-1 code, None for any language, or ``INSTRUMENTAL`` for songs without lyrics.
     range : ReleaseRange
-        Maximum age.
+        Age.
     limit : int
         Maximum number of songs.
     offset : int
@@ -68,7 +100,7 @@ class TrackQuery:
         ValueError
             If the language is unknown, ``limit`` is below 1 or ``offset`` is negative.
         """
-        if self.language is not None and self.language not in LANGUAGES:
+        if self.language not in (None, INSTRUMENTAL, *LANGUAGES):
             raise ValueError(f"language is {self.language!r}; it must be one of {', '.join(LANGUAGES)}")
         if self.limit < 1 or self.offset < 0:
             raise ValueError(
@@ -82,6 +114,8 @@ class Track:
 
     Attributes
     ----------
+    language : str or None
+        ISO 639-1 code, ``INSTRUMENTAL``, or None if the language is unknown.
     published : date or None
         Date of publication, or None if it is unknown.
     precision : str

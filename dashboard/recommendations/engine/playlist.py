@@ -11,7 +11,7 @@ from typing import Final
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.identity import identity_key
 from dashboard.recommendations.domain.localized import LocalizedMessage, localize
-from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.domain.tracks import INSTRUMENTAL, Relaxed, ReleaseRange, Track, TrackQuery
 from dashboard.recommendations.engine.ranking import release_span, unmet_filters
 
 RECENT_SECONDS: Final = 180.0
@@ -27,6 +27,8 @@ class Reason(StrEnum):
     """The first playlist was made."""
     SHIFT = "shift"
     """The music changed."""
+    HEARD = "heard"
+    """Another genre has become sure, and owns the first rows."""
     FILTERS = "filters"
     """The user changed the filters."""
     UNSEEN = "unseen"
@@ -38,7 +40,7 @@ class Reason(StrEnum):
     ARRIVED = "arrived"
     """Songs were found for slots that were empty or held another genre."""
     CHOICE = "choice"
-    """The user skipped, banned, liked or pinned a song."""
+    """The user skipped, banned, liked or pinned a song, or a song of the playlist began to play."""
 
 
 class SearchOutcome(StrEnum):
@@ -139,7 +141,7 @@ class Playlist:
     number: int = 0
     notes: tuple[LocalizedMessage, ...] = ()
     mix: Mapping[str, float] = field(default_factory=dict)
-    """Target mix of the last refresh."""
+    """Target mix when the slots were last allocated."""
     beyond: Mapping[Relaxed, int] = field(default_factory=dict)
     """Number of songs beyond each filter that the user may include, if the list is not full."""
 
@@ -169,12 +171,17 @@ def explain_item(
     if Relaxed.RANGE in missed:
         possible, since = release_span(track), filters.range.since(today)
         older = possible is not None and since is not None and possible[1] < since
-        parts.append(localize(f"why.range.{filters.range}" if older else "why.range.unknown"))
+        if possible is not None and filters.range.years is not None:
+            parts.append(localize("why.range.other"))
+        else:
+            parts.append(localize(f"why.range.{filters.range}" if older else "why.range.unknown"))
     return tuple(parts)
 
 
 def _explain_language(track: Track) -> LocalizedMessage:
-    if not track.language:
+    if track.language == INSTRUMENTAL:
+        return localize("why.language.none")
+    if track.language is None:
         return localize("why.language.unknown")
     known = track.language in LANGUAGES
     return localize("why.language", language=track.language) if known else localize("why.language.other")

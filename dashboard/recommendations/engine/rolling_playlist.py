@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import date
 from math import ceil, floor
 
-from dashboard.recommendations.domain.genre_mix import allocate_slots, heaviest_first
+from dashboard.recommendations.domain.genre_mix import allocate_slots, heaviest_first, reserve_slots
 from dashboard.recommendations.domain.identity import artist_keys, identity_keys
 from dashboard.recommendations.domain.localized import LocalizedMessage, localize
 from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery
@@ -44,6 +44,7 @@ from dashboard.recommendations.engine.slots import (
     find_replaceable,
     keep_passing,
     place_items,
+    put_first,
     rotate,
 )
 
@@ -90,6 +91,7 @@ class RollingPlaylist:
         self._recent: deque[frozenset[str]] = deque(maxlen=self.settings.size)
         self._slots: dict[str, int] = {}
         self._mix: dict[str, float] = {}
+        self._heard_genre = ""
         self._requested_reason: Reason | None = None
         self._reclaims_lent_slots = False
         self.refreshed_at: float | None = None
@@ -102,6 +104,7 @@ class RollingPlaylist:
             self.settings.reorder_seconds,
         )
         self._now, self._today, self._is_seen = 0.0, date.min, True
+        self._playing = frozenset[str]()
 
     @property
     def filters(self) -> Filters:
@@ -155,7 +158,13 @@ class RollingPlaylist:
             self._searches.restart(genre)
 
     def update(
-        self, pools: Mapping[str, Sequence[Track]], now: float, today: date, *, is_seen: bool = True
+        self,
+        pools: Mapping[str, Sequence[Track]],
+        now: float,
+        today: date,
+        *,
+        is_seen: bool = True,
+        playing: frozenset[str] = frozenset(),
     ) -> Playlist:
         """Update the playlist.
 
@@ -170,6 +179,8 @@ class RollingPlaylist:
             Day from which the age of songs is counted.
         is_seen : bool
             True if the user sees the playlist. If not, the timer stands and songs do not count as shown.
+        playing : frozenset of str
+            Identity keys of the song that plays. It leaves the playlist and rests like a song that was shown.
 
         Returns
         -------
@@ -182,59 +193,69 @@ class RollingPlaylist:
         if is_seen and not self._is_seen:
             self.shown.add((item.track for item in self.current.items), now)
         self._is_seen = is_seen
+        if playing != self._playing:
+            self._playing = playing
+            self.shown.add_keys(playing, now)
         self.feedback.reload()
         self._find_candidates()
-        reason = self._find_refresh_reason()
-        return self._fill_gaps(self._unbanned_items()) if reason is None else self._reallocate(reason)
+        if (reason := self._find_refresh_reason()) is not None:
+            return self._reallocate(reason)
+        if self._slots and self.profile.heard_genre != self._heard_genre:
+            self._mix = self.profile.target
+            self._allocate_slots(sum(self._slots.values()))
+            return self._fill_gaps(self._remaining_items(), Reason.HEARD)
+        return self._fill_gaps(self._remaining_items())
 
     def like(self, key: str) -> Playlist:
         """Keep a song in the playlist and count a like for its first artist."""
-        for item in self._find_items(key):
-            if item.track.artists:
-                self.feedback.like(item.track.artists[0], item.track.title)
-            return self._replace_item(key, replace(item, liked=True))
-        return self.current
+
+        def record(item: PlaylistItem) -> PlaylistItem:
+            for artist in item.track.artists[:1]:
+                self.feedback.like(artist, item.track.title)
+            return replace(item, liked=True)
+
+        return self._change_item(key, record)
 
     def pin(self, key: str, on: bool = True) -> Playlist:
         """Pin a song. With ``on`` False, remove the pin and the like, so that it may be replaced."""
-        for item in self._find_items(key):
-            return self._replace_item(key, replace(item, pinned=on, liked=item.liked and on))
-        return self.current
+        return self._change_item(key, lambda item: replace(item, pinned=on, liked=item.liked and on))
 
     def mark_opened(self, key: str) -> Playlist:
         """Record that the user opened a song. Once most songs are opened, the playlist is refreshed."""
-        for item in self._find_items(key):
-            return self._replace_item(key, replace(item, opened=True))
-        return self.current
+        return self._change_item(key, lambda item: replace(item, opened=True))
 
     def skip(self, key: str) -> Playlist:
         """Replace a song at once and count a skip for its first artist."""
-        return self._dismiss(key, self.feedback.skip)
+        return self._change_item(key, lambda item: self._dismiss(item, self.feedback.skip))
 
     def ban(self, key: str) -> Playlist:
         """Ban the first artist of a song and remove the artist's songs at once, even pinned ones."""
-        return self._dismiss(key, self.feedback.ban)
+        return self._change_item(key, lambda item: self._dismiss(item, self.feedback.ban))
 
-    def _dismiss(self, key: str, record: Callable[[str], None]) -> Playlist:
-        for item in self._find_items(key):
-            if item.track.artists:
-                record(item.track.artists[0])
-            return self._replace_item(key, None)
-        return self.current
+    def _dismiss(self, item: PlaylistItem, record: Callable[[str], None]) -> None:
+        for artist in item.track.artists[:1]:
+            record(artist)
 
-    def _find_items(self, key: str) -> list[PlaylistItem]:
-        return [item for item in self.current.items if item.key == key]
-
-    def _replace_item(self, key: str, after: PlaylistItem | None) -> Playlist:
-        """Replace a song by its changed item, or remove it if ``after`` is None."""
+    def _change_item(self, key: str, change: Callable[[PlaylistItem], PlaylistItem | None]) -> Playlist:
+        """Replace a song by its changed item, or remove the song if ``change`` returns None."""
+        old = next((item for item in self.current.items if item.key == key), None)
+        if old is None:
+            return self.current
+        new = change(old)
         self._find_candidates()
-        items = [after if item is not None and item.key == key else item for item in self._unbanned_items()]
-        return self._fill_gaps(items, Reason.CHOICE)
+        return self._fill_gaps(
+            [new if item is old else item for item in self._remaining_items()], Reason.CHOICE
+        )
 
-    def _unbanned_items(self) -> list[PlaylistItem | None]:
-        """Return the items, with None for songs whose artist was banned since, here or on another page."""
-        banned = self.feedback.is_banned
-        return [None if banned(artist_keys(item.track.artists)) else item for item in self.current.items]
+    def _remaining_items(self) -> list[PlaylistItem | None]:
+        """Return the items, with None for the song that plays and for artists that were banned since."""
+        return [
+            None
+            if self.feedback.is_banned(artist_keys(item.track.artists))
+            or not self._playing.isdisjoint(identity_keys(item.track))
+            else item
+            for item in self.current.items
+        ]
 
     def _find_refresh_reason(self) -> Reason | None:
         """Return the reason for a refresh, or None if none is due."""
@@ -258,9 +279,9 @@ class RollingPlaylist:
         self._timer.mark_refreshed(self.profile.music_seconds)
         self.profile.mark_refreshed(self._now)
         self._mix = self.profile.target
-        items = self._unbanned_items()
+        items = self._remaining_items()
         outside = sum(item is not None and item.is_kept and item.genre not in self._mix for item in items)
-        self._slots = allocate_slots(self._mix, max(1, self.settings.size - outside))
+        self._allocate_slots(max(1, self.settings.size - outside))
         # A timer refresh limits the number of swaps until the next refresh.
         self._reclaims_lent_slots = reason is not Reason.TIMER
         if reason is Reason.FILTERS:
@@ -275,6 +296,12 @@ class RollingPlaylist:
         if self.filters.included:
             replaceable = keep_passing(replaceable, self._candidates)
         return self._fill(allocator, replaceable, reason, lend=allocator.size)
+
+    def _allocate_slots(self, count: int) -> None:
+        """Allocate slots to the mix, and the first ones to the genre that plays now."""
+        self._heard_genre, self._reclaims_lent_slots = self.profile.heard_genre, True
+        slots = allocate_slots(self._mix, count)
+        self._slots = reserve_slots(slots, self._heard_genre, self.settings.heard_rows)
 
     def _max_swaps(self, reason: Reason) -> int:
         """Return the number of songs that a refresh may replace.
@@ -313,6 +340,7 @@ class RollingPlaylist:
         for item in new_items:
             self._recent.append(artist_keys(item.track.artists))
         items = place_items(allocator, replaceable, new_items)
+        items = put_first(items, self._heard_genre, self.settings.heard_rows)
         if reason is Reason.TIMER and not new_items and self._timer.may_reorder:
             items = rotate(items)
         if new_items:

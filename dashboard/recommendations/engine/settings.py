@@ -22,6 +22,8 @@ class PlaylistSettings:
 
     size: int = MAX_ITEMS
     """Songs in the playlist."""
+    heard_rows: int = 3
+    """First rows of the playlist, which the genre that plays now owns. The mix owns the rest."""
     timer_seconds: float = 180.0
     """Seconds after which the timer refreshes the playlist."""
     swap_share: float = 0.6

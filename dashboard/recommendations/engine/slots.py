@@ -190,6 +190,19 @@ def place_items(
     return tuple(item for item in items if item is not None)
 
 
+def put_first(items: Sequence[PlaylistItem], genre: str, rows: int) -> tuple[PlaylistItem, ...]:
+    """Return the songs with those of a genre in the first rows, else in their order.
+
+    Pinned and liked songs keep their rows.
+    """
+    free = [row for row, item in enumerate(items) if not item.is_kept]
+    fitting = [row for row in free if items[row].genre == genre][: sum(row < rows for row in free)]
+    ordered = list(items)
+    for row, source in zip(free, [*fitting, *(row for row in free if row not in fitting)], strict=True):
+        ordered[row] = items[source]
+    return tuple(ordered)
+
+
 def rotate(items: Sequence[PlaylistItem]) -> tuple[PlaylistItem, ...]:
     """Return the songs in another order. Each genre keeps its slots, and pinned and liked songs stay."""
     rotated = list(items)

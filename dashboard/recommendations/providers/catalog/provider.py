@@ -12,6 +12,7 @@ from typing import Final
 
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.tracks import (
+    INSTRUMENTAL,
     ReleaseRange,
     Track,
     TrackQuery,
@@ -59,7 +60,7 @@ class CatalogProvider:
         Parameters
         ----------
         query : TrackQuery
-            A language also excludes instrumental songs. ``ReleaseRange.YEAR`` means released in this
+            A language excludes instrumental songs. ``ReleaseRange.YEAR`` means released in this
             calendar year or the last one.
         deadline : float
             Unused.
@@ -81,6 +82,8 @@ class CatalogProvider:
     def _matches(self, song: Song, query: TrackQuery) -> bool:
         if song.genre != query.genre or query.language not in (None, song.language):
             return False
+        if query.range.years is not None:
+            return query.range.years[0] <= song.year <= query.range.years[1]
         year = self._clock.now().year
         return query.range is ReleaseRange.ANY or (
             query.range is ReleaseRange.YEAR and year - 1 <= song.year <= year
@@ -90,9 +93,17 @@ class CatalogProvider:
 def _describe(query: TrackQuery) -> str:
     """Describe the requested songs in words, like 'jazz songs in Korean'."""
     songs = f"{query.genre} songs"
-    if query.language is not None:
+    if query.language == INSTRUMENTAL:
+        songs += " without lyrics"
+    elif query.language is not None:
         songs += f" in {LANGUAGES[query.language].name}"
-    return songs if query.range is ReleaseRange.ANY else f"{songs} of the last {query.range.value}"
+    if query.range is ReleaseRange.ANY:
+        return songs
+    if query.range.years is None:
+        return f"{songs} of the last {query.range.value}"
+    return (
+        f"{songs} of the {query.range}" if query.range is not ReleaseRange.EARLIER else f"{songs} before 1950"
+    )
 
 
 def _track(song: Song, rank: int) -> Track:
@@ -102,8 +113,8 @@ def _track(song: Song, rank: int) -> Track:
         artists=(song.artist,),
         url=spotify_search_url(f"{song.artist} {song.title}"),
         genre=song.genre,
-        language=song.language or None,
-        language_source="provider" if song.language else "none",
+        language=song.language,
+        language_source="provider",
         published=date(song.year, 1, 1),
         precision="year",
         romanized=song.romanized,

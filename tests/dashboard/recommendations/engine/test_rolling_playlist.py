@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.recommendations.domain.identity import artist_keys, identity_keys
+from dashboard.recommendations.domain.identity import artist_keys, identity_keys, playing_keys
 from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
 from dashboard.recommendations.engine.feedback import FeedbackStore
 from dashboard.recommendations.engine.playlist import Filters, Playlist, Reason
@@ -43,7 +43,7 @@ def test_the_first_playlist_has_slots_by_weight_with_reasons() -> None:
     playlist = session.current
     assert playlist.reason is Reason.FIRST
     assert Counter(row.genre for row in playlist.items) == {"jazz": 6, "blues": 2, "rock": 2}
-    assert [row.genre for row in playlist.items[:3]] == ["jazz", "blues", "jazz"]
+    assert [row.genre for row in playlist.items[:6]] == ["jazz", "jazz", "jazz", "blues", "rock", "jazz"]
     assert read_reasons(playlist.items[0]) == ["because jazz played in the last few minutes"]
     assert session.update(pools, now + 1, TODAY) is playlist, (
         "the list must stay the same without a reason to change"
@@ -441,6 +441,42 @@ def test_settings_out_of_range_are_rejected(changes: dict[str, Any]) -> None:
         Filters("xx")
 
 
+def test_the_song_that_plays_is_never_offered_and_rests_like_one_that_was_shown() -> None:
+    pools = {"jazz": songs("jazz", 30)}
+    session, now = start_playlist({"jazz": 1.0}, pools)
+    first, other = session.current.items[0].track, pools["jazz"][20]
+    for number, track in enumerate((first, other), start=1):
+        playing = playing_keys("", "", f"{track.artists[0]} - {track.title.upper()}")
+        session.update(pools, now + number, TODAY, playing=playing)
+        assert track.title not in titles(session.current)
+    seen = set(titles(session.current))
+    for number in range(3, 8):
+        session.request_refresh()
+        seen |= set(titles(session.update(pools, now + number, TODAY)))
+    assert not {first.title, other.title} & seen
+    assert len(seen) == 28
+
+
+def test_a_genre_that_is_sure_for_ten_seconds_owns_the_first_rows() -> None:
+    """The mix, which is slower, owns the rest until the music has changed for half a minute."""
+    pools = {genre: songs(genre, 60) for genre in ("jazz", "rock")}
+    session, now = start_playlist({"jazz": 0.9, "rock": 0.1}, pools)
+    session.update(pools, now, TODAY)
+    rock = {"jazz": 0.1, "rock": 0.9}
+    now = add_estimates(session, rock, now, 9)
+    assert {row.genre for row in session.update(pools, now, TODAY).items} == {"jazz"}
+    session.add_estimate(now + 1, rock, "UNSURE")
+    now = add_estimates(session, rock, now + 1, 9)
+    assert {row.genre for row in session.update(pools, now, TODAY).items} == {"jazz"}, "unsure for a second"
+    now = add_estimates(session, rock, now, 1)
+    for _ in range(2):
+        playlist = session.update(pools, now + 1, TODAY)
+    assert [row.genre for row in playlist.items][:3] == ["rock"] * 3
+    assert Counter(row.genre for row in playlist.items) == {"rock": 5, "jazz": 5}
+    assert playlist.mix["rock"] == pytest.approx(0.5, abs=0.05)
+    assert session.refresh_reason is Reason.FIRST, "the mix must wait for a change that lasts"
+
+
 def test_a_small_share_brings_no_songs_and_a_share_is_not_called_played() -> None:
     """Regression: hip hop was suggested as "heard in the last minutes", though no label had ever shown it."""
     pools = {genre: songs(genre, 50) for genre in ("jazz", "hiphop", "rock")}
@@ -463,6 +499,7 @@ def test_no_slot_is_lent_to_a_genre_outside_the_target_mix() -> None:
     pools = {"jazz": songs("jazz", 4), "rock": songs("rock", 50)}
     session, now = start_playlist({"jazz": 1.0}, pools)
     session.record_results(TrackQuery("jazz"), 0)
-    now = add_estimates(session, {"rock": 1.0}, now, 20)
+    now = add_estimates(session, {"rock": 1.0}, now, 9)
+    assert "rock" in session.profile.target
     playlist = session.update(pools, now, TODAY)
     assert {row.genre for row in playlist.items} == set(playlist.mix) == {"jazz"}

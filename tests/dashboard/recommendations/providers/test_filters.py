@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.i18n.languages import LANGUAGES
-from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, TrackQuery
+from dashboard.recommendations.domain.tracks import LIVE_RANGES, Relaxed, ReleaseRange, TrackQuery
 from dashboard.recommendations.engine.ranking import unmet_filters
 from dashboard.recommendations.providers.base import ProviderResult, Status
 from dashboard.recommendations.providers.catalog.provider import NAME
@@ -23,7 +23,9 @@ from tests.support.services.all import Services, running
 from tests.support.services.faulty_http import MovableClock
 from tests.support.services.spotify_searches import SEARCH
 
-ALL = list(product(ModelManifest.load().labels, LANGUAGES, ReleaseRange))
+RANGES = (*LIVE_RANGES, ReleaseRange.ANY)
+LIVE = list(product(ModelManifest.load().labels, LANGUAGES, RANGES))
+BUNDLED = list(product(ModelManifest.load().labels, LANGUAGES, ReleaseRange))
 SPOTIFY_AGES = {ReleaseRange.WEEK: 2, ReleaseRange.MONTH: 4, ReleaseRange.YEAR: 7, ReleaseRange.ANY: 8}
 """Songs of the fake service of each range. The eighth has a year only."""
 
@@ -48,7 +50,7 @@ def test_every_filter_changes_the_list_of_every_live_provider(services: Services
     assert providers.names == (*names, NAME)
     lists: dict[str, Lists] = {name: {} for name in names}
     requests = songs = beside = 0
-    for genre, language, span in ALL:
+    for genre, language, span in LIVE:
         if (language, span) == ("en", ReleaseRange.WEEK):  # a day of YouTube's has 100 searches
             (services.data_folder / "youtube-budget.sqlite").unlink(missing_ok=True)
             services.youtube.used = 0
@@ -71,12 +73,12 @@ def test_every_filter_changes_the_list_of_every_live_provider(services: Services
             "in turns, the bundled list last"
         )
     for name, (genre, language) in product(names, product(ModelManifest.load().labels, LANGUAGES)):
-        week, month, year, ever = (set(lists[name][genre, language, span]) for span in ReleaseRange)
+        week, month, year, ever = (set(lists[name][genre, language, span]) for span in RANGES)
         assert week < month < year < ever
     distinct = {name: len(set(map(frozenset, lists[name].values()))) for name in names}
     limits = [int(each.values["limit"]) for each in services.spotify.requests if each.path == SEARCH]
     print(
-        f"\nlive: {len(ALL)} combinations, {requests} requests, {songs} songs, {beside} beside the filters, "
+        f"\nlive: {len(LIVE)} combinations, {requests} requests, {songs} songs, {beside} beside the filters, "
         f"distinct lists {distinct}, {time.monotonic() - began:.1f} s"
     )
     assert set(distinct.values()) == {200}
@@ -89,7 +91,7 @@ def test_the_bundled_list_keeps_every_filter(tmp_path: Path) -> None:
     today = clock.now().date()
     providers: ProviderGroup = build_providers(clock, {}, folder=tmp_path, seed=1)
     lists: Lists = {}
-    for genre, language, span in ALL:
+    for genre, language, span in BUNDLED:
         query = TrackQuery(genre, language, span, limit=100)
         answer = providers.search(query)
         assert not {kind for track in answer.tracks for kind in unmet_filters(track, query, today)}, query
@@ -99,7 +101,7 @@ def test_the_bundled_list_keeps_every_filter(tmp_path: Path) -> None:
     of_any_age = {songs for (_, _, span), songs in lists.items() if span is ReleaseRange.ANY}
     years = sum(bool(songs) for (_, _, span), songs in lists.items() if span is ReleaseRange.YEAR)
     print(
-        f"\nbundled: {len(ALL)} combinations, {sum(map(len, lists.values()))} songs, {len(of_any_age)} "
+        f"\nbundled: {len(BUNDLED)} combinations, {sum(map(len, lists.values()))} songs, {len(of_any_age)} "
         f"distinct lists of genre and language, {years} of 50 with songs of the last year"
     )
     assert len(of_any_age) >= 49, "at most one cell may hold no song"
