@@ -41,6 +41,10 @@ class TwoHours:
         Songs that returned within ``REPEAT_SECONDS`` after they had left the list.
     longest_still : float
         Longest time in seconds without another song or another order.
+    songs : set of str
+        Keys of all songs.
+    languages, first_languages
+        Languages of all songs, and of the songs of the first list.
     """
 
     fitting: list[float] = field(default_factory=list)
@@ -48,6 +52,8 @@ class TwoHours:
     repeats: int = 0
     longest_still: float = 0.0
     songs: set[str] = field(default_factory=set)
+    languages: set[str | None] = field(default_factory=set)
+    first_languages: list[str | None] = field(default_factory=list)
 
     @property
     def worst(self) -> float:
@@ -87,6 +93,9 @@ def play_two_hours(genre: str, filters: Filters, songs: tuple[Song, ...] | None 
                 back = [left_at[key] for key in identity_keys(item.track) if key in left_at]
                 seen.repeats += any(now - at < REPEAT_SECONDS for at in back)
         seen.songs.update(keys)
+        languages = [item.track.language for item in items]
+        seen.languages.update(languages)
+        seen.first_languages = seen.first_languages or languages
         if keys != old:
             changed_at = now
         if items:

@@ -83,7 +83,7 @@ class RollingPlaylist:
         self.profile = ListeningProfile(self.settings.profile)
         self.current = Playlist()
         """Current playlist, as of the last ``update`` or action."""
-        self.shown = shown or ShownSongs()
+        self.shown = ShownSongs() if shown is None else shown
         self._searches = Searches(filters or Filters(), self.settings)
         self._pools: Mapping[str, Sequence[Track]] = {}
         self._index = CandidateIndex(self.feedback, self.shown, self.settings)

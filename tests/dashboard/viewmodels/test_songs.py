@@ -16,7 +16,7 @@ from dashboard.components.next_songs import next_songs_data
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.i18n.translator import Translator, load_texts
 from dashboard.recommendations.domain.localized import localize
-from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track
+from dashboard.recommendations.domain.tracks import INSTRUMENTAL, Relaxed, ReleaseRange, Track
 from dashboard.recommendations.engine.feedback import ArtistFeedback, FeedbackStore
 from dashboard.recommendations.engine.listening_profile import ListeningProfile
 from dashboard.recommendations.engine.playlist import (
@@ -157,6 +157,8 @@ def test_songs_beyond_the_filters_are_offered_with_their_number() -> None:
         {"key": "language", "label": "Include other languages (12)"},
         {"key": "range", "label": "Include older songs (3)"},
     ]
+    decade = replace(now, filters=Filters("ko", ReleaseRange.FROM_1990))
+    assert data_of(short, decade)["more"][1] == {"key": "range", "label": "Include other years (3)"}
     included = replace(now, filters=replace(now.filters, included=frozenset({Relaxed.LANGUAGE})))
     assert data_of(replace(short, beyond={}), included)["more"] == [
         {"key": "language", "label": "Leave out other languages"}
@@ -330,6 +332,7 @@ def test_every_sentence_of_engine_and_choices_exists_in_every_language() -> None
     today, old = NOW.date(), replace(TRACK, published=date(1970, 1, 1))
     tracks = [old, replace(old, language=None), replace(old, language="de"), replace(old, published=None)]
     tracks.append(replace(old, language="ko", language_source="script"))
+    tracks.append(replace(old, language=INSTRUMENTAL, language_source="provider"))
     sentences = {
         part
         for track in tracks
