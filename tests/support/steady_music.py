@@ -21,7 +21,9 @@ from tests.support.protocol import estimate_message
 from tests.support.services.faulty_http import MovableClock
 
 STEP_SECONDS = 5.0
-"""Seconds between two looks at the page, each with an estimate. Longer steps count as a gap in the music."""
+"""Seconds between two estimates. Longer steps count as a gap in the music."""
+LOOK_SECONDS = 20.0
+"""Seconds between two looks at the page."""
 HOURS = 2.0
 REPEAT_SECONDS = 45 * 60.0
 """Seconds for which a song that has left the list must not return."""
@@ -80,10 +82,12 @@ def play_two_hours(genre: str, filters: Filters, songs: tuple[Song, ...] | None 
     estimate = estimate_message(genre, probabilities=probabilities).estimate
     seen, left_at, changed_at = TwoHours(), dict[str, float](), 0.0
     before: tuple[PlaylistItem, ...] = ()
-    for step in range(1, round(HOURS * 3600 / STEP_SECONDS) + 1):
-        clock.move(STEP_SECONDS)
-        now = step * STEP_SECONDS
-        items = service.update([ReceivedEstimate(step, now, estimate)], filters).items
+    for look in range(1, round(HOURS * 3600 / LOOK_SECONDS) + 1):
+        clock.move(LOOK_SECONDS)
+        now = look * LOOK_SECONDS
+        steps = range(round(LOOK_SECONDS / STEP_SECONDS))
+        received = [ReceivedEstimate(0, now - STEP_SECONDS * step, estimate) for step in reversed(steps)]
+        items = service.update(received, filters).items
         keys, old = [item.key for item in items], [item.key for item in before]
         for item in before:
             if item.key not in keys:
