@@ -6,6 +6,13 @@ function isSeen() {
   return document.visibilityState === "visible";
 }
 
+function sendAll() {
+  for (const [element, send] of reporters) {
+    if (element.isConnected) send(isSeen());
+    else reporters.delete(element);
+  }
+}
+
 /**
  * Send the visibility of the document after every change, and now if the server assumes something else.
  *
@@ -14,13 +21,7 @@ function isSeen() {
  * @param {(seen: boolean) => void} send sends the state to the server
  */
 export function reportVisibility(element, assumed, send) {
+  if (!reporters.size) document.addEventListener("visibilitychange", sendAll); // a second time has no effect
   reporters.set(element, send);
   if (assumed !== isSeen()) send(isSeen());
 }
-
-document.addEventListener("visibilitychange", () => {
-  for (const [element, send] of reporters) {
-    if (element.isConnected) send(isSeen());
-    else reporters.delete(element);
-  }
-});
