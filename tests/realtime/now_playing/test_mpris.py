@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -137,7 +138,10 @@ def test_a_player_that_hangs_delays_no_other_player(bus: str, watch: Watch) -> N
         wait_for(watcher, Song("Blue in Green"))
 
 
-def test_a_player_that_sends_nonsense_disturbs_no_other_player(bus: str, watch: Watch) -> None:
+def test_a_player_that_sends_nonsense_disturbs_no_other_player(
+    bus: str, watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     watcher = watch()
     with FakePlayer(bus, "broken") as broken, FakePlayer(bus, "vlc") as player:
         broken.play("A song")
@@ -147,6 +151,7 @@ def test_a_player_that_sends_nonsense_disturbs_no_other_player(bus: str, watch: 
         wait_for(watcher, Song("So What"))
         player.kill()
         wait_for(watcher, None)
+    assert not caplog.records, "the connection was lost"
 
 
 def test_long_and_hostile_texts_are_cut_and_cleaned(bus: str, watch: Watch) -> None:
@@ -199,10 +204,12 @@ def test_a_bus_that_ends_and_comes_back_is_used_again(
     watcher = watch()
     wait_until(lambda: "no titles of media players: " in caplog.text)
     for title in ("So What", "Blue in Green"):
-        with session_bus(tmp_path) as address, FakePlayer(address, "vlc") as player:
-            player.play(title)
-            wait_for(watcher, Song(title))
-        wait_for(watcher, None)
+        with ExitStack() as after_the_bus:
+            with session_bus(tmp_path) as address:
+                player = after_the_bus.enter_context(FakePlayer(address, "vlc"))
+                player.play(title)
+                wait_for(watcher, Song(title))
+            wait_for(watcher, None)
     assert len(caplog.records) == 1
 
 
