@@ -40,7 +40,7 @@ class MediaPlayer:
         if command.get("fault") == "hang":
             os.kill(os.getpid(), signal.SIGSTOP)
         elif command.get("fault") == "nonsense":
-            for signature, body in (("s", ("?",)), ("sa{sv}as", (PLAYER, {"Metadata": ("s", "?")}, []))):
+            for signature, body in (("s", (PLAYER,)), ("sa{sv}as", (PLAYER, {"Metadata": ("s", "?")}, []))):
                 self.connection.send(new_signal(EMITTER, "PropertiesChanged", signature, body))
             metadata = {"xesam:title": ("i", 7), "xesam:artist": ("a{sv}", {})}
             changed = {"PlaybackStatus": ("u", 1), "Metadata": ("a{sv}", metadata)}
