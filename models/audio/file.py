@@ -14,7 +14,7 @@ from models.audio.formats import file_location, restriction_options
 from models.audio.metadata import FileMetadata, read_metadata
 from models.audio.ogg import CAPTURE, OggLinks
 from models.audio.samples import Samples
-from models.common.text import clean_text
+from models.common.text import clean_text, format_count
 from models.errors import AudioError
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ class AudioFile:
                 continue
             yield from self._decode(to_mono)
         if self._damaged:
-            logger.warning("%s: %d damaged packets were skipped", self._display_name, self._damaged)
+            packets = format_count(self._damaged, "damaged packet")
+            logger.warning("%s: skipped %s", self._display_name, packets)
         if not self._length:
             raise AudioError(f"{self._display_name} contains no audio that FFmpeg can decode")
 

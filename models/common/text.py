@@ -60,6 +60,11 @@ def clean_label(text: str) -> str:
     return shorten(clean_text(text.lstrip()[: 4 * MAX_LABEL_CHARACTERS]), MAX_LABEL_CHARACTERS)
 
 
+def format_count(number: int, noun: str) -> str:
+    """Format a number with its noun: ``1 client``, ``2,000 clients``. The plural is the noun with "s"."""
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
+
+
 def unescape_entities(text: str) -> str:
     """Replace HTML's entities, which some stations send in titles. ``AT&T`` and ``&copy`` stay."""
     return _ENTITY.sub(lambda match: html.unescape(match[0]), text)

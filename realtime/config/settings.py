@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from models.classifier import RUNTIMES
-from models.common.text import quote
+from models.common.text import format_count, quote
 from models.common.urls import is_http_url, is_loopback
 from models.common.web_requests import parse_allowed_host
 
@@ -207,7 +207,7 @@ class ServerSettings:
         _check_range(self, "max_clients", 1, 10_000)
         if self.token and not re.fullmatch(r"[\w.~-]{16,256}", self.token, re.ASCII):
             raise ValueError(
-                f"the token has {len(self.token)} characters; it must have 16 to 256, "
+                f"the token has {format_count(len(self.token), 'character')}; it must have 16 to 256, "
                 "letters, digits and . _ ~ -"
             )
         if not self.token and not is_loopback(self.host):
@@ -310,7 +310,7 @@ class DashboardSettings:
                 raise ValueError(f"allow_host {error}") from error
         if self.page_key and not re.fullmatch(r"[\w.~-]{16,256}", self.page_key, re.ASCII):
             raise ValueError(
-                f"the page_key has {len(self.page_key)} characters; it must have 16 to 256, "
+                f"the page_key has {format_count(len(self.page_key), 'character')}; it must have 16 to 256, "
                 "letters, digits and . _ ~ -"
             )
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from models.common.child_environment import child_environment
 from models.common.descriptors import raise_descriptor_limit
-from models.common.text import first_line
+from models.common.text import first_line, format_count
 from models.errors import OverheardError
 from realtime.config import AnalysisSettings
 from realtime.errors import SettingsError
@@ -177,8 +177,9 @@ def raise_file_limit(groups: int, clients: int) -> None:
     allowed = raise_descriptor_limit(needed)
     if allowed is not None and allowed < needed:
         raise SettingsError(
-            f"{groups} groups of stations and {clients} clients need {needed} open files, but this system "
-            f"allows {allowed}; raise the limit with ulimit -n, or increase group_size"
+            f"{needed} open files are needed for {format_count(groups, 'group')} of stations and "
+            f"{format_count(clients, 'client')}, but this system allows {allowed}; "
+            "raise the limit with ulimit -n, or increase group_size"
         )
 
 

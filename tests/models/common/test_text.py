@@ -17,6 +17,7 @@ from models.common.text import (
     escape_path,
     escape_unprintable,
     first_line,
+    format_count,
     format_seconds,
     replace_surrogates,
     shorten,
@@ -179,3 +180,11 @@ def test_durations_are_rounded_down() -> None:
     assert format_seconds(4.969) == "4.96 s"
     assert format_seconds(59.999) == "59.99 s"
     assert format_seconds(200.9) == "3 min 20 s"
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(0, "0 clients"), (1, "1 client"), (2, "2 clients"), (1_200, "1,200 clients")],
+)
+def test_a_count_agrees_with_its_noun(number: int, expected: str) -> None:
+    assert format_count(number, "client") == expected

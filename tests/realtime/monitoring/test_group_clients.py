@@ -118,8 +118,8 @@ def test_files_enough_for_all_groups_are_allowed_or_the_start_is_refused(tmp_pat
         [*command, "monitor", str(path)], capture_output=True, text=True, timeout=60, check=False
     )
     assert error_message(done) == (
-        "overheard monitor: 20 groups of stations and 64 clients need 288 open files, but this system allows "
-        "150; raise the limit with ulimit -n, or increase group_size"
+        "overheard monitor: 288 open files are needed for 20 groups of stations and 64 clients, but this "
+        "system allows 150; raise the limit with ulimit -n, or increase group_size"
     )
 
 
