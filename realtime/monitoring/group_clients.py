@@ -13,6 +13,7 @@ import functools
 import signal
 from typing import Any, Protocol
 
+from models.audio.decoder_process import share_server
 from models.common.child_environment import child_environment
 from models.common.descriptors import raise_descriptor_limit
 from models.common.text import first_line, format_count
@@ -132,12 +133,14 @@ class ProcessGroupClient:
 
     async def _start(self) -> asyncio.subprocess.Process:
         try:
+            server = share_server()
             process = await asyncio.create_subprocess_exec(
-                *child_argv(self._settings),
+                *child_argv(self._settings, server),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 limit=MAX_LINE_BYTES,
                 env=child_environment(),
+                pass_fds=() if server is None else (server,),
             )
         except OSError as error:
             raise GroupLostError(
