@@ -85,7 +85,7 @@ def show_header(page: PageContext, pages: Sequence[StreamlitPage]) -> None:
 @st.fragment(run_every=20.0)
 def refresh_in_background(page: PageContext) -> None:
     """Refresh the recommendations while the user is on a page without songs."""
-    refresh_recommendations(page.feed)
+    refresh_recommendations(page.feed, is_seen=False)
 
 
 if __name__ == "__main__":

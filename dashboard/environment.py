@@ -10,6 +10,8 @@ TOKEN_VARIABLE = "OVERHEARD_TOKEN"
 users of the machine can read them."""
 KEY_VARIABLE = "OVERHEARD_PAGE_KEY"
 """Variable with the key that opens the page. If empty, the page needs no key."""
+LIBRARY_VARIABLE = "OVERHEARD_LIBRARY"
+"""Variable with the table of ``overheard library`` whose tracks the page offers."""
 
 SPOTIFY_VARIABLES: Final = ("SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET")
 """Variables with the keys of Spotify, under the names that the client library spotipy uses."""

@@ -7,6 +7,7 @@ providers are shared by all tabs.
 from __future__ import annotations
 
 import os
+from collections import deque
 from dataclasses import dataclass
 
 import streamlit as st
@@ -15,13 +16,19 @@ from dashboard.analyzer.feed import AnalyzerFeed
 from dashboard.analyzer.snapshot import ReceivedEstimate, Snapshot
 from dashboard.environment import TOKEN_VARIABLE
 from dashboard.i18n.translator import Translator, match_language
+from dashboard.recommendations.domain.identity import playing_keys
+from dashboard.recommendations.domain.language import heard_languages
 from dashboard.recommendations.engine.feedback import FeedbackStore, default_feedback_path
 from dashboard.recommendations.engine.playlist import Filters, Playlist
 from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
+from dashboard.recommendations.engine.shown_songs import ShownSongs, default_shown_path
+from dashboard.recommendations.filter_choice import FilterChoice, automatic_languages
 from dashboard.recommendations.providers.registry import ProviderGroup, WallClock, build_providers
 from dashboard.recommendations.service import RecommendationService
 from realtime.protocol.estimate import StreamState
 
+MAX_TITLES = 9
+"""Last titles whose languages count."""
 ASSUMED_SECONDS = 40
 """Seconds for which the last estimate of an ended file counts as evidence."""
 
@@ -71,8 +78,12 @@ def providers() -> ProviderGroup:
 def recommendation_service() -> RecommendationService:
     """Return the recommendation service of this browser tab."""
     if "recommendation_service" not in st.session_state:
-        playlist = RollingPlaylist(feedback=FeedbackStore(default_feedback_path()))
-        st.session_state["recommendation_service"] = RecommendationService(providers(), playlist, WallClock())
+        clock = WallClock()
+        playlist = RollingPlaylist(
+            feedback=FeedbackStore(default_feedback_path()),
+            shown=ShownSongs(default_shown_path(), clock.now().timestamp()),
+        )
+        st.session_state["recommendation_service"] = RecommendationService(providers(), playlist, clock)
         st.session_state["last_estimate_number"] = 0
     service: RecommendationService = st.session_state["recommendation_service"]
     return service
@@ -88,19 +99,57 @@ def set_muted(muted: bool) -> None:
     st.session_state["muted"] = muted
 
 
-def refresh_recommendations(feed: AnalyzerFeed) -> Playlist:
-    """Update the recommendations with the estimates since the last call, and return the playlist."""
-    service = recommendation_service()
+def filter_choice() -> FilterChoice:
+    """Return the filters that the user chose in this tab."""
+    choice: FilterChoice = st.session_state.setdefault("filter_choice", FilterChoice())
+    return choice
+
+
+def set_filter_choice(choice: FilterChoice) -> None:
+    """Store the filters that the user chose in this tab."""
+    st.session_state["filter_choice"] = choice
+
+
+def song_languages() -> tuple[str, ...]:
+    """Return the languages of the automatic choice, from the last titles, the page and the browser."""
+    reader = [st.session_state.get("language", "en"), match_language(st.context.locale)]
+    return automatic_languages(heard_languages(st.session_state.get("titles", ())), reader)
+
+
+def current_filters() -> Filters:
+    """Return the filters of this tab."""
+    return filter_choice().filters(song_languages())
+
+
+def remember_title(snapshot: Snapshot) -> None:
+    """Add the title that plays to the last titles of this tab."""
+    titles = st.session_state.setdefault("titles", deque(maxlen=MAX_TITLES))
+    title = (snapshot.artist, snapshot.song or snapshot.title)
+    if any(title) and title not in titles:
+        titles.append(title)
+
+
+def refresh_recommendations(feed: AnalyzerFeed, *, is_seen: bool) -> Playlist:
+    """Update the recommendations with the estimates since the last call, and return the playlist.
+
+    Parameters
+    ----------
+    feed : AnalyzerFeed
+    is_seen : bool
+        True if the user sees the songs. Otherwise, no time passes for the timer.
+    """
+    service, snapshot = recommendation_service(), feed.snapshot
     estimates = feed.estimates_after(st.session_state["last_estimate_number"])
     if estimates:
         st.session_state["last_estimate_number"] = estimates[-1].number
     elif not st.session_state["last_estimate_number"] and not is_muted():
-        estimates = estimates_so_far(feed.snapshot)
+        estimates = estimates_so_far(snapshot)
         st.session_state["last_estimate_number"] = -len(estimates)
-    filters: Filters = st.session_state.get("filters", Filters())
+    remember_title(snapshot)
     if is_muted():
-        return service.update([], filters, search=False)
-    return service.update(estimates, filters)
+        return service.update([], current_filters(), search=False, is_seen=is_seen)
+    playing = playing_keys(snapshot.artist, snapshot.song, snapshot.title)
+    return service.update(estimates, current_filters(), is_seen=is_seen, playing=playing)
 
 
 def estimates_so_far(snapshot: Snapshot) -> list[ReceivedEstimate]:

@@ -137,6 +137,11 @@ class ModelManifest:
                     f"{self.audio.image_size}; one network takes one size"
                 )
 
+    @property
+    def identity(self) -> str:
+        """Name, version and hash of the model. Embeddings of models with other identities differ."""
+        return f"{self.name} {self.version} {self.sha256[:12]}"
+
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
         """Read a manifest. By default it is the manifest of the shipped model.

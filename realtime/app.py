@@ -151,6 +151,7 @@ async def serve_sources(
             controller=manager,
             history=history.service if history else None,
             log=log,
+            sound=manager.describe_sound,
         )
         opening = asyncio.ensure_future(manager.open())
         try:

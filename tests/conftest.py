@@ -53,8 +53,10 @@ FOLDER_MARKERS = {
     "realtime/library": ("integration",),
     "realtime/monitoring": ("integration",),
     "realtime/network": ("integration",),
+    "realtime/now_playing": ("integration",),
     "realtime/outputs": ("integration",),
     "realtime/server": ("integration",),
+    "support/fuzzing": ("integration",),
     "training": ("training",),
 }
 """Markers of every test under a path."""

@@ -19,6 +19,7 @@ from dashboard.errors import DashboardError
 from models.common.child_guard import guard_children
 from models.common.cli import ArgumentParser
 from models.common.sockets import try_port
+from models.common.text import format_count
 from models.common.urls import is_loopback
 from models.common.web_requests import parse_allowed_host
 
@@ -141,7 +142,8 @@ def _check_secret(variable: str, environment: Mapping[str, str]) -> None:
     secret = environment.get(variable, "")
     if secret and not re.fullmatch(r"[\w.~-]{16,256}", secret, re.ASCII):
         raise DashboardError(
-            f"{variable} has {len(secret)} characters; it must have 16 to 256 letters, digits or . _ ~ -"
+            f"{variable} has {format_count(len(secret), 'character')}; "
+            "it must have 16 to 256 letters, digits or . _ ~ -"
         )
 
 

@@ -11,7 +11,10 @@ from typing import Any
 
 from dashboard.errors import DashboardError
 from dashboard.i18n.languages import LANGUAGES
-from dashboard.recommendations.domain.tracks import ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track
+from dashboard.recommendations.engine.candidates import count_beyond, spread_artists
+from dashboard.recommendations.engine.playlist import Filters
+from dashboard.recommendations.engine.settings import MAX_ITEMS
 from dashboard.recommendations.providers.registry import CombinedResult, WallClock, build_providers
 from models.common.child_environment import child_environment
 from models.common.cli import ArgumentParser
@@ -20,6 +23,8 @@ from models.manifest import ModelManifest
 
 DEFAULT_COUNT = 10
 MAX_COUNT = 50
+MAX_BUNDLED = 10_000
+"""Songs of the bundled catalog that are counted if too few songs pass the filters."""
 
 
 def build_parser() -> ArgumentParser:
@@ -76,9 +81,10 @@ def command(arguments: Sequence[str]) -> int:
         raise DashboardError(f"--count is {options.count}; it must lie in 1..{MAX_COUNT}")
     genre = options.genre or determine_genre(options.file)
     clock = WallClock()
-    query = TrackQuery(genre, options.language, ReleaseRange(options.range), limit=options.count)
-    answer = build_providers(clock).search_relaxed(query, for_person=True)
-    tracks = answer.tracks[: options.count]
+    providers = build_providers(clock)
+    filters = Filters(options.language, ReleaseRange(options.range))
+    answer = providers.search(filters.queries(genre, MAX_COUNT)[0], for_person=True)
+    tracks = spread_artists(answer.tracks, options.count)
     if options.json:
         for track in tracks:
             print(escape_json_control(json.dumps(as_json(track, answer), ensure_ascii=False)))
@@ -86,10 +92,25 @@ def command(arguments: Sequence[str]) -> int:
     if options.file:
         print(escape_control(f"{options.file.name} sounds like {genre}.\n"))
     for track in tracks:
-        print(format_track(track))
-    for message in answer.messages:
+        print(format_track(track, with_links=sys.stdout.isatty()))
+    messages = list(answer.messages)
+    if len(tracks) < options.count:
+        pool = (*answer.tracks, *providers.bundled_songs(genre, MAX_BUNDLED))
+        beyond = count_beyond(pool, filters, clock.now().date())
+        messages.append(describe_shortage(len(tracks), options.count, beyond))
+    for message in messages:
         print(escape_control(f"  ({message})"))
     return 0
+
+
+def describe_shortage(found: int, wanted: int, beyond: Mapping[Relaxed, int]) -> str:
+    """Return sentences about missing songs, and about the bundled songs beyond each filter."""
+    sentences = [f"{found} of {wanted} songs: no others fit, and no artist comes twice in {MAX_ITEMS} songs."]
+    if count := beyond.get(Relaxed.LANGUAGE):
+        sentences.append(f"Without --language there are {count} more in Overheard's own list.")
+    if count := beyond.get(Relaxed.RANGE):
+        sentences.append(f"Without --range there are {count} more in Overheard's own list.")
+    return " ".join(sentences)
 
 
 def determine_genre(path: Path) -> str:
@@ -98,18 +119,31 @@ def determine_genre(path: Path) -> str:
     Raises
     ------
     DashboardError
-        If the command fails, with the message of the command, or if the file contains no music.
+        If the file cannot be analyzed or contains no music.
+    """
+    summary = analyze_file(path)
+    if not summary.get("label"):
+        raise DashboardError(f"{path} contains no music, so no songs can be suggested")
+    return str(summary["label"])
+
+
+def analyze_file(path: Path) -> Mapping[str, Any]:
+    """Return the summary that ``overheard analyze`` prints about a file.
+
+    Raises
+    ------
+    DashboardError
+        If the command fails, with the message of the command.
     """
     completed = subprocess.run(
         [sys.executable, "-P", "-m", "realtime.cli", "analyze", "--json", str(path)],
         capture_output=True, text=True, check=False, env=child_environment(),
     )  # fmt: skip
     if completed.returncode:
-        raise DashboardError(completed.stderr.strip().rpartition(": ")[2] or f"{path} cannot be analyzed")
+        error = (completed.stderr.strip().splitlines() or [f"{path} cannot be analyzed"])[-1]
+        raise DashboardError(error.removeprefix("overheard analyze: "))
     summary: Mapping[str, Any] = json.loads(completed.stdout.splitlines()[-1])
-    if not summary.get("label"):
-        raise DashboardError(f"{path} contains no music, so no songs can be suggested")
-    return str(summary["label"])
+    return summary
 
 
 def as_json(track: Track, answer: CombinedResult) -> dict[str, Any]:
@@ -125,8 +159,12 @@ def as_json(track: Track, answer: CombinedResult) -> dict[str, Any]:
     }
 
 
-def format_track(track: Track) -> str:
-    """Format a song for the terminal, with its address on the second line."""
+def format_track(track: Track, *, with_links: bool) -> str:
+    """Format a song for the terminal, with its address on the second line.
+
+    With links, the title is a hyperlink (OSC 8), which most terminals open with a click.
+    """
     romanized = f" ({track.romanized})" if track.romanized else ""
     date = f", {track.release_date}" if track.release_date else ""
-    return f"{', '.join(track.artists)}: {track.title}{romanized}{date}\n    {track.url}  [{track.provider}]"
+    title = f"\x1b]8;;{track.url}\x1b\\{track.title}\x1b]8;;\x1b\\" if with_links else track.title
+    return f"{', '.join(track.artists)}: {title}{romanized}{date}\n    {track.url}  [{track.provider}]"

@@ -108,3 +108,7 @@ def _add_module(path: str, parts: dict[str, str], importers: tuple[str, ...]) ->
         raise DashboardError(f"{path} has an unsupported import or export: {found[0]}")
     exports = ", ".join(name for _, name in EXPORT.findall(source))
     parts[path] = f"modules[{path!r}] = (() => {{\n{code}\nreturn {{ {exports} }};\n}})();"
+
+
+def ignore_change() -> None:
+    """Do nothing after a change of a component's state, which the next run of the script reads."""

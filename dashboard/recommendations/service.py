@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery
+from dashboard.recommendations.domain.tracks import Track, TrackQuery
 from dashboard.recommendations.engine.playlist import Filters, Playlist, Reason
 from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
 from dashboard.recommendations.providers.background import Pending, ready
@@ -33,10 +33,10 @@ providers reserve for users."""
 
 MAX_WAIT_SECONDS: Final = 0.8
 """Seconds that an update waits for search results while slots are empty. Results that are available at once
-appear at once, and the filters are relaxed within the same update as far as needed."""
+appear at once."""
 
 MAX_SEARCHES: Final = 40
-"""Maximum number of searches in one update, enough for some pages of three genres with four relaxations."""
+"""Maximum number of searches in one update, enough for some pages of three genres in three languages."""
 
 FINAL_STATUSES = REFUSED | {Status.OK, Status.EMPTY, Status.OFF, Status.QUOTA}
 """Statuses after which a provider would give the same result again. Other searches are repeated."""
@@ -97,7 +97,15 @@ class RecommendationService:
         self._audio_at = float("-inf")
         self._started_at = clock.monotonic()
 
-    def update(self, estimates: Iterable[Estimate], filters: Filters, *, search: bool = True) -> Playlist:
+    def update(
+        self,
+        estimates: Iterable[Estimate],
+        filters: Filters,
+        *,
+        search: bool = True,
+        is_seen: bool = True,
+        playing: frozenset[str] = frozenset(),
+    ) -> Playlist:
         """Add the estimates since the last update and return the current playlist.
 
         Parameters
@@ -108,6 +116,10 @@ class RecommendationService:
             Filters of the user.
         search : bool
             False to search no provider, even if songs are missing.
+        is_seen : bool
+            True if the user sees the playlist.
+        playing : frozenset of str
+            Identity keys of the song that plays.
         """
         for each in estimates:
             self._audio_at = max(self._audio_at, each.at)
@@ -121,7 +133,9 @@ class RecommendationService:
         self._wait_for_results(self._clock.monotonic())
         until = self._clock.monotonic() + MAX_WAIT_SECONDS
         for _ in range(MAX_SEARCHES):
-            playlist = self.rolling_playlist.update(self._pools, self.now, self._clock.now().date())
+            playlist = self.rolling_playlist.update(
+                self._pools, self.now, self._clock.now().date(), is_seen=is_seen, playing=playing
+            )
             if not search:
                 self._queued.clear()
                 break
@@ -226,7 +240,12 @@ class RecommendationService:
                 reports[name] = ProviderReport(replace(result, tracks=()), len(result.tracks))
         pool = self._pools.setdefault(query.genre, [])
         known = self._known_tracks.setdefault(query.genre, set())
-        for track in answer.tracks:
+        tracks = answer.tracks
+        if (
+            answer.results and len(tracks) < query.limit
+        ):  # the page counts the songs beyond the filters and may include them
+            tracks = (*tracks, *self._providers.bundled_songs(query.genre, MAX_TRACKS))
+        for track in tracks:
             identity = _track_key(track)
             if identity not in known and len(pool) < MAX_TRACKS:
                 known.add(identity)
@@ -234,9 +253,7 @@ class RecommendationService:
                 if track.provider in RETENTION_SECONDS:
                     self._expiring.append((self.now, query.genre, track))
         if all(each.status in FINAL_STATUSES for each in results):
-            # Songs of any age, which replace missing newer ones, are no reason to request a further page.
-            requested = [each for each in results if Relaxed.RANGE not in each.relaxed]
-            self.rolling_playlist.record_results(query, sum(len(each.tracks) for each in requested))
+            self.rolling_playlist.record_results(query, sum(len(each.tracks) for each in results))
 
 
 def _track_key(track: Track) -> tuple[str, str]:

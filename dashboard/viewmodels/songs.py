@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,10 +11,10 @@ from dashboard.analyzer.snapshot import Snapshot
 from dashboard.i18n.translator import Translator
 from dashboard.recommendations.domain.genre_mix import heaviest_first
 from dashboard.recommendations.domain.text import parse_link
-from dashboard.recommendations.domain.tracks import Relaxed, Track
+from dashboard.recommendations.domain.tracks import DECADES, Relaxed, Track
 from dashboard.recommendations.engine.feedback import ArtistFeedback
 from dashboard.recommendations.engine.listening_profile import LEAD_MARGIN, LeadingGenre, ListeningProfile
-from dashboard.recommendations.engine.playlist import Playlist, PlaylistItem, SearchOutcome
+from dashboard.recommendations.engine.playlist import Filters, Playlist, PlaylistItem, SearchOutcome
 from dashboard.recommendations.providers.base import ProviderResult, Status
 from dashboard.recommendations.providers.catalog.provider import NAME as OWN_LIST
 from dashboard.recommendations.service import ProviderReport
@@ -60,6 +60,8 @@ class Situation:
     reports: Mapping[str, ProviderReport | None]
     now: datetime
     muted: bool = False
+    filters: Filters = field(default_factory=Filters)
+    is_seen: bool = True
 
 
 def song_data(
@@ -77,6 +79,7 @@ def song_data(
     """
     return {
         "language": translator.language,
+        "seen": situation.is_seen,
         "muted": translator("recommendations.muted") if situation.muted else "",
         "genre": heaviest_first(playlist.mix)[0] if playlist.mix else "",
         "cause": _cause_text(playlist, situation, translator),
@@ -97,6 +100,8 @@ def song_data(
             _provider_data(name, report, situation.now, translator)
             for name, report in _all_reports(situation.reports).items()
         ],
+        "ages": "" if set(situation.reports) - {OWN_LIST} else translator("recommendations.range.live"),
+        "more": [] if situation.muted else _include_buttons(playlist, situation.filters, translator),
         "songs": [_song_data(item, situation.muted, translator) for item in playlist.items],
         "choices": choices_data(choices, translator),
         "texts": translator.part("recommendations.part."),
@@ -171,16 +176,25 @@ def format_minutes(seconds: float, translator: Translator) -> str:
 
 
 def _note_texts(playlist: Playlist, translator: Translator) -> list[str]:
-    """Return the notes of the playlist, and a note about the filters that some songs do not pass."""
-    relaxed = frozenset[Relaxed]().union(*(item.relaxed for item in playlist.items))
+    """Return the notes of the playlist."""
     # ``empty_list_text`` shows these notes in place of an empty list.
     hidden = () if playlist.items else ("note.waiting", f"note.{SearchOutcome.LOOKING}")
-    notes = [note.translate(translator) for note in playlist.notes if note.key not in hidden]
-    return (
-        [*notes, translator("recommendations.relaxed.list", filters=_filter_names(relaxed, translator))]
-        if relaxed
-        else notes
-    )
+    return [note.translate(translator) for note in playlist.notes if note.key not in hidden]
+
+
+def _include_buttons(playlist: Playlist, filters: Filters, translator: Translator) -> list[dict[str, str]]:
+    """Return the buttons that include songs beyond a filter or leave them out again."""
+    buttons = []
+    for kind in (Relaxed.LANGUAGE, Relaxed.RANGE):
+        name = "decade" if kind is Relaxed.RANGE and filters.range in DECADES else kind.value
+        if kind in filters.included:
+            label = translator(f"recommendations.more.leave_out.{name}")
+        elif count := playlist.beyond.get(kind):
+            label = translator(f"recommendations.more.{name}", count=count)
+        else:
+            continue
+        buttons.append({"key": kind.value, "label": label})
+    return buttons
 
 
 def _filter_names(relaxed: frozenset[Relaxed], translator: Translator) -> str:
@@ -207,8 +221,6 @@ def _provider_data(
     parts = [translator(f"recommendations.status.{status}", count=report.songs)]
     if Relaxed.GENRE in result.relaxed:
         parts.append(translator("recommendations.status.keywords"))
-    if Relaxed.RANGE in result.relaxed:
-        parts.append(translator("recommendations.status.any_age"))
     if result.retry_at is not None and result.retry_at > now:
         seconds = (result.retry_at - now).total_seconds()
         parts.append(translator("recommendations.status.again", time=format_minutes(seconds, translator)))

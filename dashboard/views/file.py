@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 
 from dashboard.components.genre_bands import show_genre_bands, show_probabilities
 from dashboard.i18n.translator import Translator
@@ -64,8 +67,22 @@ def update_analyses() -> None:
         if upload.file_id not in analyses:
             analyses[upload.file_id] = AnalysisJob(upload.name)
             analyses[upload.file_id].start(upload)
+            release_bytes(upload)
     while len(analyses) > MAX_FILES:
         analyses.pop(next(iter(analyses))).cancel()
+
+
+def release_bytes(upload: UploadedFile) -> None:
+    """Give back the memory of an uploaded file, whose content the analysis has copied.
+
+    Streamlit keeps the bytes until the session ends, which is minutes after its tab was closed, and has no
+    public function for this. The file stays in the list of uploads.
+    """
+    upload.truncate(0)
+    context = get_script_run_ctx()
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        empty = UploadedFileRec(upload.file_id, upload.name, upload.type, b"")
+        context.uploaded_file_mgr.add_file(context.session_id, empty)
 
 
 def session_analyses() -> dict[str, AnalysisJob]:
@@ -197,4 +214,4 @@ def show_songs(analysis: AnalysisJob, translator: Translator) -> None:
 @st.cache_data(ttl=600, show_spinner=False)
 def find_songs(genre: str) -> list[Track]:
     """Search songs of a genre. Results are kept for ten minutes, as the terms of the services allow."""
-    return list(providers().search_relaxed(TrackQuery(genre)).tracks[:MAX_SONGS])
+    return list(providers().search(TrackQuery(genre)).tracks[:MAX_SONGS])

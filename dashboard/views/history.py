@@ -32,7 +32,7 @@ from dashboard.analyzer.http import (
 )
 from dashboard.components.timeline import selected_segment, show_shares, show_timeline
 from dashboard.i18n.translator import Translator
-from dashboard.session import PageContext
+from dashboard.session import PageContext, recommendation_service
 from dashboard.viewmodels.history import (
     format_segment,
     format_session,
@@ -85,6 +85,7 @@ def show(page: PageContext) -> None:
         st.divider()
         show_exports(page, loaded)
         show_deletion(page, loaded.overview)
+    show_shown_songs(page.translator)
 
 
 def layout_state(loaded: LoadedHistory | None) -> object:
@@ -375,3 +376,12 @@ def show_deletion(page: PageContext, overview: HistoryOverview) -> None:
             st.button(
                 translator("history.delete.no"), on_click=state.__setitem__, args=("confirms_deletion", False)
             )
+
+
+def show_shown_songs(translator: Translator) -> None:
+    """Show where the songs of the recommendations are remembered, and a button that forgets them."""
+    shown = recommendation_service().rolling_playlist.shown
+    if shown.path is None:
+        return
+    st.text(f"{translator('history.shown_songs.why')} {shown.path}")
+    st.button(translator("history.shown_songs.delete"), disabled=not len(shown), on_click=shown.delete_all)

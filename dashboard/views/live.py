@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.components.live import show_live
-from dashboard.components.next_songs import show_next_songs
+from dashboard.components.next_songs import are_next_songs_seen, show_next_songs
 from dashboard.session import PageContext, is_muted, recommendation_service, refresh_recommendations
 from dashboard.views.mute_switch import show_mute_switch
 
@@ -24,7 +24,7 @@ def show(page: PageContext) -> None:
 def show_songs(page: PageContext) -> None:
     """Show a few songs, and refresh them while the page is open."""
     translator = page.translator
-    playlist = refresh_recommendations(page.feed)
+    playlist = refresh_recommendations(page.feed, is_seen=are_next_songs_seen())
     show_next_songs(playlist, recommendation_service().rolling_playlist.profile, is_muted(), translator)
     with st.container():  # its place is kept, so that the switch stays in its own
         if not is_muted():

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard.components.songs import selected_action, show_songs
+from dashboard.components.songs import are_songs_seen, selected_action, show_songs
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.i18n.translator import Translator
-from dashboard.recommendations.domain.tracks import ReleaseRange
-from dashboard.recommendations.engine.playlist import Filters
-from dashboard.session import PageContext, is_muted, recommendation_service, refresh_recommendations
+from dashboard.recommendations.domain.tracks import LIVE_RANGES, Relaxed, ReleaseRange
+from dashboard.recommendations.filter_choice import ANY, AUTOMATIC, CHOICES, FilterChoice
+from dashboard.session import (
+    PageContext,
+    current_filters,
+    filter_choice,
+    is_muted,
+    providers,
+    recommendation_service,
+    refresh_recommendations,
+    set_filter_choice,
+    song_languages,
+)
 from dashboard.viewmodels.songs import Situation, song_data
 from dashboard.views.mute_switch import show_mute_switch
 
@@ -26,6 +37,9 @@ def apply_action() -> None:
         feedback.delete_all()
     elif kind == "undo":
         feedback.delete(target)
+    elif kind == "include":
+        choice = filter_choice()
+        set_filter_choice(replace(choice, included=choice.included ^ {Relaxed(target)}))
     else:
         recommendation_service().apply(kind, target)
 
@@ -41,9 +55,9 @@ def show_playlist(page: PageContext) -> None:
     translator, service = page.translator, recommendation_service()
     header = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.session_state["filters"] = select_filters(translator)
+        set_filter_choice(select_filters(translator))
         show_mute_switch(translator, "mute_on_recommendations_page")
-    playlist = refresh_recommendations(page.feed)
+    playlist = refresh_recommendations(page.feed, is_seen=are_songs_seen())
     with header:  # filled after the refresh, since the button depends on it
         st.subheader(translator("recommendations.heading"), anchor=False, width="content")
         st.button(
@@ -52,7 +66,13 @@ def show_playlist(page: PageContext) -> None:
             on_click=service.rolling_playlist.request_refresh,
         )
     situation = Situation(
-        page.feed.snapshot, service.rolling_playlist.profile, service.reports, datetime.now(UTC), is_muted()
+        page.feed.snapshot,
+        service.rolling_playlist.profile,
+        service.reports,
+        datetime.now(UTC),
+        is_muted(),
+        current_filters(),
+        are_songs_seen(),
     )
     show_songs(
         song_data(playlist, situation, service.rolling_playlist.feedback.list_artists(), translator),
@@ -60,19 +80,22 @@ def show_playlist(page: PageContext) -> None:
     )
 
 
-def select_filters(translator: Translator) -> Filters:
-    """Show the two filters and return them. Their values survive a visit to another page."""
-    current: Filters = st.session_state.get("filters", Filters())
-    languages, ranges = ["", *LANGUAGES], list(ReleaseRange)[::-1]
+def select_filters(translator: Translator) -> FilterChoice:
+    """Show the two filters and return the choice. The values survive a visit to another page.
+
+    A new value leaves out the songs beyond the filters again. The last week, month and year are offered only
+    if a live service is set up, since the bundled catalog has no such songs.
+    """
+    current, ranges = filter_choice(), list(ReleaseRange)[::-1]
+    if not providers().has_live:
+        ranges = [each for each in ranges if each not in LIVE_RANGES]
     language = st.selectbox(
         translator("recommendations.filter.language"),
-        languages,
-        index=languages.index(current.language or ""),
-        format_func=lambda code: (
-            LANGUAGES[code].own_name if code else translator("recommendations.language.any")
-        ),
+        CHOICES,
+        index=CHOICES.index(current.language),
+        format_func=lambda code: language_name(code, translator),
         key="song_language",
-        width=165,
+        width=190,
     )
     release_range = st.selectbox(
         translator("recommendations.filter.range"),
@@ -82,4 +105,15 @@ def select_filters(translator: Translator) -> Filters:
         key="song_range",
         width=165,
     )
-    return Filters(language or None, release_range)
+    choice = FilterChoice(language, release_range)
+    return current if replace(current, included=frozenset()) == choice else choice
+
+
+def language_name(code: str, translator: Translator) -> str:
+    """Return the name of a choice of language."""
+    if code == AUTOMATIC:
+        names = translator("recommendations.comma").join(
+            LANGUAGES[each].own_name for each in song_languages()
+        )
+        return translator("recommendations.language.auto", languages=names)
+    return translator("recommendations.language.any") if code == ANY else LANGUAGES[code].own_name

@@ -224,13 +224,44 @@ class _ProgramLink(_Link):
 SERVER_ARGV: Final = [sys.executable, "-P", "-m", "models.audio.decoder_server"]
 
 
+def share_server() -> int | None:
+    """Start the server of decoders for this process and its children, which then share the memory of FFmpeg.
+
+    Returns
+    -------
+    int or None
+        Descriptor that a child inherits and passes to ``use_server``. None if the system does not fork.
+
+    Raises
+    ------
+    OSError
+        If the server cannot start.
+    """
+    return _server().share() if CAN_FORK else None
+
+
+def use_server(descriptor: int) -> None:
+    """Use the server of the parent process, as long as that server runs."""
+    _server().use(socket.socket(fileno=descriptor))
+
+
 class _Server:
     """Process that forks decoders. It is started with the first decoder, and again if it has ended."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None  # None if the server is that of the parent
         self._control: socket.socket | None = None
+
+    def share(self) -> int:
+        """Return the descriptor of the connection, to which several processes may write."""
+        with self._lock:
+            return self._running().fileno()
+
+    def use(self, control: socket.socket) -> None:
+        """Write to a connection that another process opened."""
+        with self._lock:
+            self._control = control
 
     def send(self, request: bytes, descriptors: list[int]) -> None:
         """Send a request with its descriptors."""
@@ -242,7 +273,7 @@ class _Server:
 
     def _running(self) -> socket.socket:
         """Return the connection to the server, which is started if it does not run."""
-        if self._process is None or self._control is None or self._process.poll() is not None:
+        if self._control is None or (self._process is not None and self._process.poll() is not None):
             return self._start()
         return self._control
 
@@ -250,6 +281,7 @@ class _Server:
         """Start the server in place of one that has ended, and return the connection to it."""
         if self._control is not None:
             self._control.close()
+            self._control = None
         if self._process is not None:
             self._process.kill()
             self._process.wait()

@@ -25,10 +25,14 @@ from typing import Any, Final, NoReturn, Protocol, TypeAlias
 import numpy as np
 
 from models.audio.samples import Samples
+from models.common.descriptors import raise_descriptor_limit
 from models.errors import OverheardError
 
 MAX_REQUEST_BYTES: Final = 65_536
 """Maximum length of a request. ``DecoderProcess`` refuses longer arguments."""
+
+MAX_DESCRIPTORS: Final = 65_536
+"""Open files that the server asks for. Each decoder takes two, and a monitor has one server."""
 
 MAX_DATA_BYTES: Final = 1 << 30
 """Memory that a decoder may allocate on Linux. A decoder that needs more fails with an error."""
@@ -58,8 +62,13 @@ def serve(control: socket.socket) -> None:
     control : socket.socket
         Unix socket of the type SOCK_SEQPACKET.
     """
-    import av  # noqa: F401 - here, so that the decoders share the module
+    # Here, so that the decoders share the modules. An import after the fork costs each decoder up to 1 MB.
+    import encodings.idna  # noqa: F401
+    import resource  # noqa: F401
 
+    import av.subtitles.stream  # noqa: F401
+
+    raise_descriptor_limit(MAX_DESCRIPTORS)
     wakeup, wake = socket.socketpair()
     for end in (wakeup, wake):
         end.setblocking(False)

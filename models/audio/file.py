@@ -11,9 +11,10 @@ import numpy as np
 
 from models.audio.decoding import MonoDecoder, StreamResampler, check_sample_rate
 from models.audio.formats import file_location, restriction_options
+from models.audio.metadata import FileMetadata, read_metadata
 from models.audio.ogg import CAPTURE, OggLinks
 from models.audio.samples import Samples
-from models.common.text import clean_text
+from models.common.text import clean_text, format_count
 from models.errors import AudioError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class AudioFile:
         Hz.
     duration_seconds : float or None
         None if the container does not state its duration.
+    metadata : FileMetadata
 
     Raises
     ------
@@ -54,6 +56,7 @@ class AudioFile:
         self.sample_rate = int(self._stream.codec_context.sample_rate)
         microseconds = self._container.duration
         self.duration_seconds: float | None = microseconds / 1e6 if microseconds else None
+        self.metadata: FileMetadata = read_metadata(self._container, self._stream)
         self._ogg = _open_ogg(path)
         self._links = OggLinks(self._ogg) if self._ogg else None
         if self._links:
@@ -101,7 +104,8 @@ class AudioFile:
                 continue
             yield from self._decode(to_mono)
         if self._damaged:
-            logger.warning("%s: %d damaged packets were skipped", self._display_name, self._damaged)
+            packets = format_count(self._damaged, "damaged packet")
+            logger.warning("%s: skipped %s", self._display_name, packets)
         if not self._length:
             raise AudioError(f"{self._display_name} contains no audio that FFmpeg can decode")
 

@@ -10,6 +10,7 @@ from typing import Any
 from models.audio.decoder_process import CAN_FORK, DecoderProcess
 from models.audio.decoder_server import Send
 from models.audio.file import AudioFile
+from models.audio.metadata import FileMetadata
 from models.audio.samples import Samples
 from models.errors import AudioError
 
@@ -21,7 +22,13 @@ _OWN_FILE = re.compile(r"/dev/stdin|/(?:dev|proc/self)/fd/(\d+)")
 def decode_to(send: Send, *, location: str, display_name: str) -> None:
     """Decode a file in the process of a decoder: first its description, then its blocks."""
     file = AudioFile(location, display_name=display_name)
-    send({"sample_rate": file.sample_rate, "duration_seconds": file.duration_seconds})
+    send(
+        {
+            "sample_rate": file.sample_rate,
+            "duration_seconds": file.duration_seconds,
+            "metadata": file.metadata,
+        }
+    )
     for samples in file.blocks():
         send({}, samples)
 
@@ -57,6 +64,8 @@ class IsolatedAudioFile:
         Hz.
     duration_seconds : float or None
         None if the container does not state its duration.
+    metadata : FileMetadata
+        Empty for a URL.
 
     Raises
     ------
@@ -85,6 +94,7 @@ class IsolatedAudioFile:
             raise
         self.sample_rate = int(fields["sample_rate"])
         self.duration_seconds: float | None = fields["duration_seconds"]
+        self.metadata = FileMetadata(*fields.get("metadata", ()))
 
     def blocks(self) -> Iterator[Samples]:
         """Decode the file and yield its blocks. The method may be called once.

@@ -168,4 +168,4 @@ def resolve_beside(table: Path, file: str) -> Path:
         Otherwise the path in the folder of the table.
     """
     inside = table.with_suffix("") / file
-    return inside if inside.exists() else table.parent / file
+    return inside if os.path.exists(inside) else table.parent / file  # Path.exists may raise an error

@@ -15,6 +15,9 @@ MAX_LABEL_CHARACTERS: Final = 200
 MAX_ERROR_LETTERS: Final = 200
 """Maximum length of an error's first line. Errors of S3 can fill pages."""
 
+MAX_QUOTED_LETTERS: Final = 100
+"""Maximum length of a key or value of a document in a message."""
+
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters, which a terminal executes, and marks that break lines or reverse the following text.
 
@@ -57,6 +60,11 @@ def clean_label(text: str) -> str:
     return shorten(clean_text(text.lstrip()[: 4 * MAX_LABEL_CHARACTERS]), MAX_LABEL_CHARACTERS)
 
 
+def format_count(number: int, noun: str) -> str:
+    """Format a number with its noun: ``1 client``, ``2,000 clients``. The plural is the noun with "s"."""
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
+
+
 def unescape_entities(text: str) -> str:
     """Replace HTML's entities, which some stations send in titles. ``AT&T`` and ``&copy`` stay."""
     return _ENTITY.sub(lambda match: html.unescape(match[0]), text)
@@ -65,6 +73,11 @@ def unescape_entities(text: str) -> str:
 def escape_control(text: str) -> str:
     """Escape characters that a terminal executes or that reverse text. Line breaks and tabs stay."""
     return _TERMINAL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def escape_path(path: str) -> str:
+    """Escape all control characters in a path for a message of one line, and lone surrogates."""
+    return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), replace_surrogates(path))
 
 
 def escape_json_control(line: str) -> str:
@@ -112,6 +125,11 @@ def decode_text(data: bytes) -> str:
 def shorten(text: str, max_letters: int) -> str:
     """Cut a text that is too long, and append an ellipsis."""
     return text if len(text) <= max_letters else f"{text[: max_letters - 1].rstrip()}…"
+
+
+def quote(value: object) -> str:
+    """Return a value of a foreign document for a message: as Python writes it, and cut if it is long."""
+    return shorten(repr(value), MAX_QUOTED_LETTERS)
 
 
 def first_line(error: BaseException) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from models.common.cli import ArgumentParser
-from models.common.text import escape_control
+from models.common.text import escape_control, format_count
 from realtime.capture.device import Device, find_device
 from realtime.capture.pactl import SoundServerHangsError
 from realtime.capture.platform import find_system_device, list_microphones, list_outputs
@@ -62,7 +62,7 @@ def _list(title: str, list_devices: Callable[[], list[Device]]) -> list[Device] 
         return error
     for device in devices:
         mark = "*" if device.is_default else " "
-        form = f"{device.sample_rate} Hz, {device.channels} channels"
+        form = f"{device.sample_rate} Hz, {format_count(device.channels, 'channel')}"
         if device.unmute_command:
             form += f"; muted, unmute it with: {device.unmute_command}"
         print(escape_control(f"  {mark} {device.name}  ({form})"))

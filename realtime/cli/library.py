@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from models.classifier import load_classifier
 from models.common.cli import ArgumentParser, UsageError
-from models.common.text import escape_unprintable
+from models.common.text import escape_unprintable, format_count
 from realtime import config
 from realtime.cli.common import add_engine_option
 from realtime.cli.progress import show_progress
@@ -99,15 +99,15 @@ def _report(summary: ScanSummary, table: TrackTable) -> int:
         print("overheard library: more errors are in the table's column 'fault'", file=sys.stderr)
     if table.retained:
         print(
-            f"overheard library: {table.retained:,} tracks could not be read and keep their earlier rows; "
-            "run the command again",
+            f"overheard library: {format_count(table.retained, 'track')} could not be read, so earlier rows "
+            "are kept; run the command again",
             file=sys.stderr,
         )
     seconds = max(summary.seconds, 1e-9)
     rate = f" in {seconds:.0f} s, {summary.analyzed / seconds:.2f} a second" if summary.analyzed else ""
     print(
-        f"{summary.found:,} tracks found, {summary.analyzed:,} analyzed now{rate}; "
-        f"{summary.faulty:,} cannot be analyzed; {table.out} has {len(table):,} rows",
+        f"{format_count(summary.found, 'track')} found, {summary.analyzed:,} analyzed now{rate}; "
+        f"{summary.faulty:,} cannot be analyzed; {table.out} has {format_count(len(table), 'row')}",
         file=sys.stderr,
     )
     return EXIT_ALL_FAILED if summary.faulty == summary.found else 0

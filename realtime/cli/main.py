@@ -53,6 +53,7 @@ COMMANDS = {
     ),
     "music library": (
         Command("library", "realtime.cli.library", "Write the genre of every track to a table"),
+        Command("similar", "dashboard.cli.similar", "Find tracks of the library that sound alike"),
     ),
     "model": (
         Command("model", "realtime.cli.model", "Verify the model and describe it"),

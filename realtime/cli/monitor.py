@@ -9,6 +9,7 @@ from pathlib import Path
 
 from models.common.cli import ArgumentParser
 from models.common.ray import connect_ray
+from models.common.text import format_count
 from realtime import config
 from realtime.cli.common import (
     LIVE_GROUPS,
@@ -70,6 +71,6 @@ def command(arguments: Sequence[str]) -> int:
             clients = [ProcessGroupClient(group, analysis) for group in groups]
 
         def ready(count: int, address: str) -> None:
-            print_address(f"monitoring {count} stations", address)
+            print_address(f"monitoring {format_count(count, 'station')}", address)
 
         return asyncio.run(serve_stations(settings, groups, clients, ready=ready, watch=watch))

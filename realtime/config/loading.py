@@ -16,7 +16,7 @@ from typing import Any
 
 from models.common.documents import read_toml
 from models.common.paths import NoHomeError, config_folder
-from models.common.text import find_nearest
+from models.common.text import MAX_QUOTED_LETTERS, find_nearest, quote, shorten
 from realtime.config.settings import Settings
 from realtime.errors import SettingsError
 
@@ -115,7 +115,8 @@ def _read_environment(groups: dict[str, dict[str, Any]], environment: Mapping[st
         key = name.removeprefix(PREFIX).lower()
         if key not in known:
             variables = {each: PREFIX + each.upper() for each in known}
-            raise SettingsError(f"unknown setting {name} in the environment{_suggest(key, variables)}")
+            shown = shorten(name, MAX_QUOTED_LETTERS)
+            raise SettingsError(f"unknown setting {shown} in the environment{_suggest(key, variables)}")
         group, setting = known[key]
         value: Any = text
         if isinstance(setting.default, tuple):
@@ -190,11 +191,14 @@ def _read_file(groups: dict[str, dict[str, Any]], option: str | None, environmen
     known = {(group, setting.name): setting for group, setting in _all_settings()}
     for group, values in content.items():
         if not isinstance(values, dict):
-            raise SettingsError(f"{path}: {group!r} stands outside a section such as [source]")
+            raise SettingsError(f"{path}: {quote(group)} stands outside a section such as [source]")
         for key, value in values.items():
             if (group, key) not in known:
                 names = {name: f"[{section}] {name}" for section, name in known}
-                raise SettingsError(f"{path}: unknown setting {key!r} in [{group}]{_suggest(key, names)}")
+                section = shorten(group, MAX_QUOTED_LETTERS)
+                raise SettingsError(
+                    f"{path}: unknown setting {quote(key)} in [{section}]{_suggest(key, names)}"
+                )
             groups.setdefault(group, {})[key] = _parse(known[group, key], value, f"{path}: {key}")
 
 
@@ -220,4 +224,4 @@ def _parse(setting: Field[Any], value: Any, where: str) -> Any:
             raise ValueError
         return target(value)
     except (ValueError, TypeError, KeyError) as error:
-        raise SettingsError(f"{where} is {value!r}; it must be of type {target.__name__}") from error
+        raise SettingsError(f"{where} is {quote(value)}; it must be of type {target.__name__}") from error

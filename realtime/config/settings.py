@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from models.classifier import RUNTIMES
+from models.common.text import format_count, quote
 from models.common.urls import is_http_url, is_loopback
 from models.common.web_requests import parse_allowed_host
 
@@ -45,7 +46,7 @@ def _check_range(settings: object, name: str, low: float, high: float, note: str
     """Raise a ValueError if a field lies outside ``low`` to ``high``, both included."""
     value = getattr(settings, name)
     if not low <= value <= high:
-        raise ValueError(f"{name} is {value}; it must lie in {low}..{high}{note}")
+        raise ValueError(f"{name} is {quote(value)}; it must lie in {low}..{high}{note}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class SourceSettings:
         1.0, "speed at which a file plays: 1 is real time, 0 as fast as possible", metavar="FACTOR"
     )
     follow_default: bool = setting(False, "move with the system's default output or input device")
+    now_playing: bool = setting(True, "show the titles that media players report, for system audio")
     reconnect_timeout_seconds: float = setting(
         0.0, "seconds to wait for a lost device or station, 0 for no limit", advanced=True
     )
@@ -205,7 +207,7 @@ class ServerSettings:
         _check_range(self, "max_clients", 1, 10_000)
         if self.token and not re.fullmatch(r"[\w.~-]{16,256}", self.token, re.ASCII):
             raise ValueError(
-                f"the token has {len(self.token)} characters; it must have 16 to 256, "
+                f"the token has {format_count(len(self.token), 'character')}; it must have 16 to 256, "
                 "letters, digits and . _ ~ -"
             )
         if not self.token and not is_loopback(self.host):
@@ -308,7 +310,7 @@ class DashboardSettings:
                 raise ValueError(f"allow_host {error}") from error
         if self.page_key and not re.fullmatch(r"[\w.~-]{16,256}", self.page_key, re.ASCII):
             raise ValueError(
-                f"the page_key has {len(self.page_key)} characters; it must have 16 to 256, "
+                f"the page_key has {format_count(len(self.page_key), 'character')}; it must have 16 to 256, "
                 "letters, digits and . _ ~ -"
             )
 
@@ -363,4 +365,4 @@ class AnalysisSettings:
         """
         hop = f"{self.model.hop_seconds:g} s" if self.model.hop_seconds else "the model's hop"
         silence = f"{self.silence.silence_dbfs:g} dBFS for {self.silence.silence_seconds:g} s"
-        return f"{manifest.name} {manifest.version} {manifest.sha256[:12]}, {hop}, silence {silence}"
+        return f"{manifest.identity}, {hop}, silence {silence}"

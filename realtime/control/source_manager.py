@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -140,6 +140,11 @@ class SourceManager:
         """Error of a source that has failed, or None."""
         errors = (slot.worker.error for slot in self._slots if slot.worker is not None)
         return next((error for error in errors if error is not None), None)
+
+    def describe_sound(self) -> dict[str, Any] | None:
+        """Describe what the first source has played last, or return None during a pause."""
+        worker = self._slots[0].worker if self._slots else None
+        return worker.recent_sound.describe() if worker is not None else None
 
     async def open(self) -> None:
         """Open the sources of the settings, and add them to the broadcaster.

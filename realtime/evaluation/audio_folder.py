@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.classifier import GenreClassifier
+from models.common.text import format_count
 from models.errors import OverheardError
 from models.manifest import ModelManifest
 from realtime.clock import Clock
@@ -97,7 +98,8 @@ def score_folder(
         advance(done, len(files))
     if not predictions:
         raise EvaluationError(
-            f"{folder} has no audio that can be scored; {len(skipped)} files skipped{describe_first(skipped)}"
+            f"{folder} has no audio that can be scored; "
+            f"{format_count(len(skipped), 'file')} skipped{describe_first(skipped)}"
         )
     return Predictions(np.stack(predictions), np.array(truth, dtype=np.int64), tuple(skipped))
 

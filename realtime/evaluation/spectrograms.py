@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.classifier import GenreClassifier
+from models.common.text import format_count
 from models.manifest import ModelManifest
 from models.spectrogram.image import image_from_columns
 from models.spectrogram.spec import AudioSpec
@@ -153,8 +154,8 @@ def load_split(path: Path, labels: Sequence[str], split: str | None, table: Path
     selected = tracks.select(rows)
     if not selected.names:
         raise EvaluationError(
-            f"none of the {len(rows)} tracks of split {split!r} in {table} is among the "
-            f"{len(tracks.names)} tracks in {path}; their track_id must be the same"
+            f"none of {format_count(len(rows), 'track')} of split {split!r} in {table} is among the "
+            f"{format_count(len(tracks.names), 'track')} in {path}; their track_id must be the same"
         )
     return selected
 

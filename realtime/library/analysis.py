@@ -54,6 +54,8 @@ def build_row(track: LibraryTrack, result: Row) -> Row:
     fault = result.get("fault")
     return {
         "uri": track.name,
+        "artist": None,
+        "title": None,
         "size": track.size,
         "modified": track.modified,
         "duration_seconds": None,
@@ -122,6 +124,8 @@ def analyze_track(path: str, name: str, classifier: GenreClassifier, settings: S
     mood = summary["mood"] or {}
     is_music = summary["label"] is not None
     return {
+        "artist": source.metadata.artist or None,
+        "title": source.metadata.title or None,
         "duration_seconds": summary["seconds"],
         "label": summary["label"],
         "confidence": summary["confidence"] if is_music else None,

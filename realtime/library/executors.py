@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeAlias
 
 from models.common.ray import connect_ray
-from models.common.text import first_line
+from models.common.text import first_line, format_count
 from models.errors import OverheardError
 from realtime.config import AnalysisSettings
 from realtime.library.analysis import Row, TrackAnalyzer
@@ -264,13 +264,13 @@ class RayTrackExecutor:
                 yield rows
         except self._ray.exceptions.RayError as error:
             raise ClusterError(
-                f"the cluster lost {len(missing)} tracks ({first_line(error)}); "
+                f"the cluster lost {format_count(len(missing), 'track')} ({first_line(error)}); "
                 "finished rows are written, run the command again to continue"
             ) from error
         if missing:
             raise ClusterError(
-                f"the cluster returned no rows for {len(missing)} tracks; finished rows are written, "
-                "run the command again to continue"
+                f"the cluster returned no rows for {format_count(len(missing), 'track')}; "
+                "finished rows are written, run the command again to continue"
             )
 
     def _read_messages(self, blocks: Sequence[Block]) -> Iterator[list[Row]]:

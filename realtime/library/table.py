@@ -52,6 +52,8 @@ def build_schema(labels: Sequence[str], embedding_size: int = 0) -> Any:
             pa.field("uri", pa.string(), nullable=False),  # absolute path or s3://
             pa.field("size", pa.int64()),  # bytes, -1 if unknown
             pa.field("modified", pa.timestamp("us", tz="UTC")),
+            pa.field("artist", pa.string()),  # from the file's tags, null if they lack it
+            pa.field("title", pa.string()),
             pa.field("duration_seconds", pa.float64()),
             pa.field("label", pa.string()),  # most probable genre, null without music
             pa.field("confidence", pa.float64()),  # calibrated probability of ``label``, 0..1
@@ -351,12 +353,18 @@ class TrackTable:
     def _save(self, path: str, table: Any) -> None:
         from pyarrow import parquet
 
+        options = {
+            "compression": "zstd",
+            # A dictionary of values that never repeat would make an embedding half as large again.
+            "use_dictionary": [name for name in table.column_names if name != "embedding"],
+            "use_byte_stream_split": ["embedding.list.element"],
+        }
         if is_s3(self.out):  # S3 shows the part when it is complete
             with self._filesystem.open_output_stream(path) as stream:
-                parquet.write_table(table, stream, compression="zstd")
+                parquet.write_table(table, stream, **options)
             return
         with atomic_write(Path(path), fsync=True) as file:
-            parquet.write_table(table, file, compression="zstd")
+            parquet.write_table(table, file, **options)
 
     def rows_with_faults(self) -> Iterable[tuple[str, str]]:
         """Yield name and error of every track with an error, one part at a time."""

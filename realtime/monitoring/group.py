@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from models.audio.decoder_process import use_server
 from models.classifier import LockedClassifier, load_classifier
 from models.common.concurrency import backoff_seconds
 from models.errors import OverheardError
@@ -195,9 +196,13 @@ class StationGroup:
             self._changed.notify_all()
 
 
-def child_argv(settings: AnalysisSettings) -> list[str]:
-    """Return the command line of a child, without stations, because their addresses may contain passwords."""
-    return [sys.executable, "-m", "realtime.monitoring.group", json.dumps(asdict(settings))]
+def child_argv(settings: AnalysisSettings, decoder_server: int | None = None) -> list[str]:
+    """Return the command line of a child, without stations, because their addresses may contain passwords.
+
+    The child inherits the descriptor ``decoder_server``, see ``models.audio.decoder_process.share_server``.
+    """
+    shared = [] if decoder_server is None else [str(decoder_server)]
+    return [sys.executable, "-m", "realtime.monitoring.group", json.dumps(asdict(settings)), *shared]
 
 
 def child_stdin(stations: Group) -> bytes:
@@ -208,6 +213,8 @@ def child_stdin(stations: Group) -> bytes:
 def _run_child(argv: Sequence[str]) -> None:
     """Analyze a group and write its messages until the standard input ends."""
     output, settings = bootstrap_child(argv[0])
+    if argv[1:]:
+        use_server(int(argv[1]))
     stations = tuple(Station(**each) for each in json.loads(sys.stdin.readline()))
     group = StationGroup(stations, settings)
     ended = threading.Event()

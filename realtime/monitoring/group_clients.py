@@ -13,9 +13,10 @@ import functools
 import signal
 from typing import Any, Protocol
 
+from models.audio.decoder_process import share_server
 from models.common.child_environment import child_environment
 from models.common.descriptors import raise_descriptor_limit
-from models.common.text import first_line
+from models.common.text import first_line, format_count
 from models.errors import OverheardError
 from realtime.config import AnalysisSettings
 from realtime.errors import SettingsError
@@ -132,12 +133,14 @@ class ProcessGroupClient:
 
     async def _start(self) -> asyncio.subprocess.Process:
         try:
+            server = share_server()
             process = await asyncio.create_subprocess_exec(
-                *child_argv(self._settings),
+                *child_argv(self._settings, server),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 limit=MAX_LINE_BYTES,
                 env=child_environment(),
+                pass_fds=() if server is None else (server,),
             )
         except OSError as error:
             raise GroupLostError(
@@ -177,8 +180,9 @@ def raise_file_limit(groups: int, clients: int) -> None:
     allowed = raise_descriptor_limit(needed)
     if allowed is not None and allowed < needed:
         raise SettingsError(
-            f"{groups} groups of stations and {clients} clients need {needed} open files, but this system "
-            f"allows {allowed}; raise the limit with ulimit -n, or increase group_size"
+            f"{needed} open files are needed for {format_count(groups, 'group')} of stations and "
+            f"{format_count(clients, 'client')}, but this system allows {allowed}; "
+            "raise the limit with ulimit -n, or increase group_size"
         )
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from models.classifier import load_classifier
+from models.common.text import format_count
 from realtime.app import (
     OutputWatch,
     catch_stop_signals,
@@ -212,8 +213,8 @@ async def relay(
         if str(lost) != logged:
             logged = str(lost)
             logger.warning(
-                "a group of %d stations (the first is %s) is lost: %s",
-                len(group), group[0].name, lost, exc_info=error,
+                "a group of %s (the first is %s) is lost: %s",
+                format_count(len(group), "station"), group[0].name, lost, exc_info=error,
             )  # fmt: skip
         roster.report_lost(group, str(lost), late=lost.late)
         await asyncio.sleep(restart_pause_seconds)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from models.common.documents import read_toml
+from models.common.text import quote
 from models.common.urls import is_url
 from realtime.errors import SettingsError
 
@@ -50,10 +51,10 @@ def read_stations(path: Path) -> list[Group]:
     except ValueError as error:
         raise SettingsError(f"the file of stations {path} is not valid TOML: {error}") from error
     if unknown := sorted(content.keys() - {"group_size", "station"}):
-        raise SettingsError(f"{path}: unknown key {unknown[0]!r}; there are group_size and [[station]]")
+        raise SettingsError(f"{path}: unknown key {quote(unknown[0])}; there are group_size and [[station]]")
     size = content.get("group_size", GROUP_SIZE)
     if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= 100:
-        raise SettingsError(f"{path}: group_size is {size!r}; it must be a whole number in 1..100")
+        raise SettingsError(f"{path}: group_size is {quote(size)}; it must be a whole number in 1..100")
     listed = content.get("station", [])
     if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_STATIONS:
         raise SettingsError(f"{path} must have 1 to {MAX_STATIONS} sections [[station]] with name and url")

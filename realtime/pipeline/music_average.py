@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -13,6 +13,9 @@ from models.manifest import ModelManifest
 from models.mood import Mood
 from realtime.pipeline.tags import SelectedTags, TagSelector, mood_of_tags
 from realtime.protocol.builders import mood_payload
+
+EMBEDDING_DIGITS: Final = 6
+"""Decimal digits of the values of an embedding of length 1. A float32 has about seven digits."""
 
 
 class MusicAverage:
@@ -71,6 +74,11 @@ class MusicAverage:
             ],
             "mood": msgspec.to_builtins(mood_payload(self.mood)),
         }
+
+    @property
+    def embedding_values(self) -> list[float] | None:
+        """Embedding as JSON. None while ``windows`` is 0, or if the model has no embedding."""
+        return [round(float(each), EMBEDDING_DIGITS) for each in self.embedding] or None
 
     @property
     def embedding(self) -> npt.NDArray[np.float32]:

@@ -27,9 +27,6 @@ from realtime.sources.file import FileSource
 MAX_CLASSIFIERS = 4
 """Largest useful number of classifiers. Decoding and drawing of images cannot keep more classifiers busy."""
 
-EMBEDDING_DIGITS = 6
-"""Decimal digits of the values of an embedding of length 1. A float32 has about seven digits."""
-
 Record: TypeAlias = dict[str, Any]
 """JSON object that the commands print. It is not a message of the websocket."""
 
@@ -109,6 +106,9 @@ def analyze_file(
         {
             "type": "summary",
             "file": source.location,
+            "artist": source.metadata.artist or None,
+            "title": source.metadata.title or None,
+            "model": manifest.identity,
             "label": label,
             "confidence": round(float(mean.max()), 4),
             "probabilities": {
@@ -118,7 +118,7 @@ def analyze_file(
             "real_time_factor": round(analyzer.seconds / max(1e-9, clock.monotonic() - started), 1),
             "unsure": bool(mean.max() < manifest.calibration.unsure_below),
             "hop_seconds": round(analyzer.hop_seconds, 4),
-            "embedding": [round(float(each), EMBEDDING_DIGITS) for each in average.embedding] or None,
+            "embedding": average.embedding_values,
             "segments": segments.describe(),
         }
         | average.describe()

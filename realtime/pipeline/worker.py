@@ -17,6 +17,7 @@ from realtime.clock import Clock, unix_now
 from realtime.config import Settings
 from realtime.errors import AudioTooShortError, SourceError
 from realtime.pipeline.analyzer import Analysis, Analyzer, build_estimate_message
+from realtime.pipeline.recent_sound import RecentSound
 from realtime.protocol import builders
 from realtime.protocol.codes import StateCode
 from realtime.protocol.estimate import StreamState
@@ -65,6 +66,8 @@ class AnalysisWorker(threading.Thread):
     ----------
     error : Exception or None
         Error that ended the analysis.
+    recent_sound : RecentSound
+        Embedding of what was heard last.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class AnalysisWorker(threading.Thread):
     ) -> None:
         super().__init__(name="analysis", daemon=True)
         self.error: Exception | None = None
+        self.recent_sound = RecentSound(source.name, classifier.manifest, clock)
         self._source = source
         self._manifest = classifier.manifest
         max_age = MAX_AGE_SECONDS if source.is_live else math.inf
@@ -146,6 +150,7 @@ class AnalysisWorker(threading.Thread):
 
     def _publish_analysis(self, analysis: Analysis) -> None:
         estimate, name, audio = analysis.estimate, self._source.name, self._manifest.audio
+        self.recent_sound.add(analysis.prediction, estimate.captured_at)
         self._publish(build_estimate_message(estimate, name, self._manifest, self._clock))
         self._publish_estimate_state(estimate.state)
         captured_at = self._clock.unix(estimate.captured_at)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from models.common.text import format_count
 from models.common.web_requests import is_allowed_host
 from realtime.protocol.messages import VERSION
 from realtime.server.requests import UNPRIVILEGED
@@ -123,7 +124,7 @@ def reject_client(request: HandshakeRequest, policy: AccessPolicy, clients: int)
         return Rejection(
             503,
             "full",
-            f"{policy.max_clients} clients are connected, which is the limit; --max-clients raises it",
+            f"the limit of {format_count(policy.max_clients, 'client')} is reached; --max-clients raises it",
         )
     return None
 

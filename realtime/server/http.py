@@ -31,12 +31,13 @@ logger = logging.getLogger(__name__)
 
 BYTE_RATE = (16_384, 128.0)
 """Bytes that a client may send at once, and each second after that. Pings and fragments of messages count."""
-PAGES = ("/healthz", "/metrics", "/history", "/log")
+PAGES = ("/healthz", "/metrics", "/history", "/log", "/sound")
 """Paths of the pages, besides ``SESSION_PATH``."""
 SESSION_PATH = re.compile(r"/history/([0-9]{1,15})", re.ASCII)
 JSON_TYPE = "application/json"
 
 EMPTY_HISTORY = json.dumps({"path": None, "sessions": [], "corrections": 0, "sounds": 0})
+NO_SOUND = json.dumps({"error": "no source is analyzed: the analyzer is paused or analyzes many stations"})
 NO_SESSION = json.dumps({"error": "there is no such session: the history is off"})
 
 
@@ -55,6 +56,8 @@ class HandshakeHandler:
         Content of ``/history``.
     log : LogBuffer, optional
         Content of ``/log``.
+    sound : callable, optional
+        Returns the content of ``/sound``, or None during a pause.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class HandshakeHandler:
         limits: ServerLimits,
         history: HistoryEndpoint | None = None,
         log: LogBuffer | None = None,
+        sound: Callable[[], dict[str, Any] | None] | None = None,
     ) -> None:
         self._policy = policy
         self._metrics = metrics
@@ -72,6 +76,7 @@ class HandshakeHandler:
         self._max_handshakes = limits.handshakes
         self._history = history
         self._log = log
+        self._sound = sound
         self._now = asyncio.get_running_loop().time
         self._opened_at = self._now()
         self._rejections = rate_limit.RejectionLog()
@@ -121,6 +126,8 @@ class HandshakeHandler:
         if not isinstance(connection, ClientConnection) or connection not in self._handshakes:
             # The connection was lost or dropped, so the client does not read the response.
             return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "")
+        if connection.protocol.eof_sent:
+            return self._discard(connection)
         headers = request.headers
         handshake = HandshakeRequest(
             request.path,
@@ -143,7 +150,7 @@ class HandshakeHandler:
         self, connection: ServerConnection, handshake: HandshakeRequest, method: str
     ) -> Response:
         page = handshake.path
-        needs_privilege = page not in ("/healthz", "/metrics")
+        needs_privilege = page not in ("/healthz", "/metrics", "/sound")
         if rejection := access.reject_page(
             handshake, self._policy, needs_token=page != "/healthz", needs_privilege=needs_privilege
         ):
@@ -155,6 +162,9 @@ class HandshakeHandler:
             uptime_seconds = self._now() - self._opened_at
             full = access.has_valid_token(handshake, self._policy)
             status, text = health_report(self._metrics.states, self._clients(), uptime_seconds, full=full)
+        elif page == "/sound":
+            sound = self._sound() if self._sound is not None else None
+            status, text = (404, NO_SOUND) if sound is None else (200, json.dumps(sound))
         elif page == "/log":
             text = self._log.to_json() if self._log is not None else json.dumps({"lines": []})
         else:
@@ -162,7 +172,18 @@ class HandshakeHandler:
         response = _respond(connection, status, text, CONTENT_TYPE if page == "/metrics" else JSON_TYPE)
         if method == "HEAD":
             response.body = b""
+        if connection.protocol.eof_sent:
+            return await self._discard(connection)
         return response
+
+    async def _discard(self, connection: ServerConnection) -> Response:
+        """End a connection whose client sent more than its request, before the response.
+
+        The library has closed such a connection already. It would log a traceback about a response.
+        """
+        self.drop(connection, "bytes")
+        await connection.wait_closed()
+        return connection.respond(http.HTTPStatus.BAD_REQUEST, "")
 
     async def _read_history(self, session: str) -> tuple[int, str]:
         history = self._history

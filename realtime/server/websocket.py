@@ -6,9 +6,10 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -66,6 +67,8 @@ class EstimateServer:
         History that privileged clients read and correct.
     log : LogBuffer, optional
         Log lines that privileged clients read.
+    sound : callable, optional
+        Describes what is playing for ``/sound``, or returns None during a pause.
     limits : ServerLimits, optional
     """
 
@@ -79,6 +82,7 @@ class EstimateServer:
         controller: SourceController | None = None,
         history: HistoryEndpoint | None = None,
         log: LogBuffer | None = None,
+        sound: Callable[[], dict[str, Any] | None] | None = None,
         limits: ServerLimits | None = None,
     ) -> None:
         self.broadcaster = broadcaster
@@ -88,6 +92,7 @@ class EstimateServer:
         self._control_token = control_token
         self._history = history
         self._log = log
+        self._sound = sound
         self._limits = limits or ServerLimits()
         self._controls: set[asyncio.Task[None]] = set()
         self._server: Server | None = None
@@ -122,6 +127,7 @@ class EstimateServer:
             replace(self._limits, handshakes=plan.handshakes),
             self._history,
             self._log,
+            self._sound,
         )
         report_exhaustion(self._handshakes.count)
         # At level DEBUG the library logs the headers of every request, with the token.

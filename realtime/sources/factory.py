@@ -112,9 +112,12 @@ def open_option(
             clock,
             follow_default=settings.follow_default,
             give_up_seconds=settings.reconnect_timeout_seconds,
+            now_playing=settings.now_playing,
         )
     policy = ReconnectPolicy(give_up_seconds=settings.reconnect_timeout_seconds or math.inf)
-    kind, source = _open_auto(settings.speed, clock, policy, settings.follow_default)
+    kind, source = _open_auto(
+        settings.speed, clock, policy, follow=settings.follow_default, now_playing=settings.now_playing
+    )
     return SourceOption(kind, kind), source
 
 
@@ -125,6 +128,7 @@ def open_source(
     *,
     follow_default: bool = False,
     give_up_seconds: float = 0.0,
+    now_playing: bool = False,
 ) -> AudioSource:
     """Open a source. Devices and stations are reopened whenever they are lost.
 
@@ -141,6 +145,8 @@ def open_source(
         Switch to the new device when the system's default changes, for ``auto``, ``system`` and ``mic``.
     give_up_seconds : float
         Time after which a lost device or station has failed. 0 means never.
+    now_playing : bool
+        Report the songs of media players as titles, if the source is system audio.
 
     Raises
     ------
@@ -150,11 +156,11 @@ def open_source(
     kind, _, wanted = description.partition(":")
     policy = ReconnectPolicy(give_up_seconds=give_up_seconds or math.inf)
     if description == "auto":
-        return _open_auto(speed, clock, policy, follow_default)[1]
+        return _open_auto(speed, clock, policy, follow=follow_default, now_playing=now_playing)[1]
     if description == "demo":
         return open_demo(speed, clock)
     if kind in DEVICE_NAMES and (wanted or description == kind):
-        return _open_device(kind, wanted, clock, policy, follow=follow_default)
+        return _open_device(kind, wanted, clock, policy, follow=follow_default, now_playing=now_playing)
     if not description.strip():
         raise SourceError(
             "the source is empty; name auto, system, system:NAME, mic, mic:NAME, demo, a path or a URL"
@@ -182,7 +188,14 @@ def _open_location(
 
 
 def _open_device(
-    kind: str, wanted: str, clock: Clock, policy: ReconnectPolicy, *, auto: bool = False, follow: bool
+    kind: str,
+    wanted: str,
+    clock: Clock,
+    policy: ReconnectPolicy,
+    *,
+    auto: bool = False,
+    follow: bool,
+    now_playing: bool,
 ) -> AudioSource:
     """Open a device. Without ``follow`` the same device is used even if the default changes."""
     # Here, because a start with a file or the demo needs neither devices nor reconnection.
@@ -203,7 +216,22 @@ def _open_device(
             device_name = source.status().device  # a part of the name could match another device later
         return source
 
-    return ReconnectingSource(open_again, clock, name=DEVICE_NAMES[kind] if follow else "", policy=policy)
+    name = DEVICE_NAMES[kind] if follow else ""
+    source = ReconnectingSource(open_again, clock, name=name, policy=policy)
+    return _add_titles(source) if now_playing and kind == "system" else source
+
+
+def _add_titles(source: AudioSource) -> AudioSource:
+    """Add the titles of media players to system audio, or to an application those of its own player."""
+    from realtime.capture.pactl import APPLICATION_PREFIX
+    from realtime.now_playing import watch_songs
+    from realtime.sources.titled import TitledSource
+
+    device = source.status().device
+    is_application = device.startswith(APPLICATION_PREFIX)
+    return TitledSource(
+        source, watch_songs(device.removeprefix(APPLICATION_PREFIX) if is_application else "")
+    )
 
 
 def _open_stream(url: str, clock: Clock, policy: ReconnectPolicy, name: str) -> AudioSource:
@@ -214,13 +242,17 @@ def _open_stream(url: str, clock: Clock, policy: ReconnectPolicy, name: str) -> 
     return ReconnectingSource(lambda: StreamSource(url, clock), clock, name=name, policy=policy)
 
 
-def _open_auto(speed: float, clock: Clock, policy: ReconnectPolicy, follow: bool) -> tuple[str, AudioSource]:
+def _open_auto(
+    speed: float, clock: Clock, policy: ReconnectPolicy, *, follow: bool, now_playing: bool
+) -> tuple[str, AudioSource]:
     """Open system audio, else a microphone, else the demonstration. The reasons are logged."""
     from realtime.capture.pactl import SoundServerHangsError
 
     for kind, device_name in DEVICE_NAMES.items():
         try:
-            return kind, _open_device(kind, "", clock, policy, auto=True, follow=follow)
+            return kind, _open_device(
+                kind, "", clock, policy, auto=True, follow=follow, now_playing=now_playing
+            )
         except SourceError as error:
             logger.info("no %s: %s", device_name, error)
             if isinstance(error, SoundServerHangsError):

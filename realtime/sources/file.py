@@ -17,6 +17,7 @@ from models.audio.decoder_process import DecoderCrashError
 from models.audio.file import AudioFile
 from models.audio.isolated import IsolatedAudioFile, can_share
 from models.audio.samples import Samples, sanitize_samples
+from models.common.text import escape_path, shorten
 from models.common.urls import is_url, show_url
 from models.errors import AudioError
 from realtime.audio.source import AudioBlock, AudioSource
@@ -30,6 +31,9 @@ MAX_BLOCK_SAMPLES = 4096
 
 MAX_DELAY_SECONDS = 5.0
 """Delay after which a file does not catch up, because the machine slept or the process was stopped."""
+
+MAX_SHOWN_CHARACTERS = 1000
+"""Length after which a path is cut in messages."""
 
 NETWORK_TIMEOUT_SECONDS = 10.0
 """Time without any byte after which a network address that is read like a file has failed."""
@@ -110,7 +114,9 @@ class FileSource:
     ) -> None:
         self.location = location = resolve_file_url(location)
         self.name = name or (show_url(location) if is_url(location) else Path(location).name)
-        self._shown_location = self.name if is_url(location) else location  # for messages, without a password
+        # For messages: without a password, and cut if a playlist names a path that cannot exist.
+        shown_path = shorten(escape_path(location), MAX_SHOWN_CHARACTERS)
+        self._shown_location = self.name if is_url(location) else shown_path
         self._clock = clock
         self._speed = speed
         self.is_live = speed > 0
@@ -118,10 +124,11 @@ class FileSource:
         self._isolated = isolated
         self._closed = False
         if not is_url(location):
-            _check_path(Path(location))
+            _check_path(Path(location), self._shown_location)
         self._file = self._open()
         self.sample_rate = self._file.sample_rate
         self.duration_seconds = self._file.duration_seconds
+        self.metadata = self._file.metadata
 
     def _open(self) -> AudioFile | IsolatedAudioFile:
         try:
@@ -195,20 +202,20 @@ def _source_error(error: AudioError) -> SourceError:
     return kind(str(error))
 
 
-def _check_path(path: Path) -> None:
+def _check_path(path: Path, shown: str) -> None:
     """Raise a SourceError that explains why a path cannot be read. FFmpeg gives only error codes."""
     if os.path.isdir(path):  # Path.is_dir may raise an error
-        raise SourceError(f"{path} is a directory; name an audio file")
+        raise SourceError(f"{shown} is a directory; name an audio file")
     try:
         size = path.stat().st_size
         with path.open("rb"):
             pass
     except FileNotFoundError as error:
-        raise SourceError(f"{path} does not exist") from error
+        raise SourceError(f"{shown} does not exist") from error
     except (OSError, ValueError) as error:  # ValueError for a NUL character
-        raise SourceError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+        raise SourceError(f"cannot read {shown}: {getattr(error, 'strerror', None) or error}") from error
     if not size:
-        raise SourceError(f"{path} is empty (0 bytes)")
+        raise SourceError(f"{shown} is empty (0 bytes)")
 
 
 def open_demo(speed: float, clock: Clock) -> FileSource:

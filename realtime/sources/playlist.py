@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
@@ -67,4 +68,5 @@ def _resolve(entry: str, folder: Path) -> str:
         return entry
     path = folder / resolve_file_url(entry)
     # Some programs write %20 in paths, and %20 can also be a part of a file's name.
-    return str(path if path.exists() else folder / unquote(resolve_file_url(entry)))
+    # Path.exists raises an error for a name that is too long.
+    return str(path if os.path.exists(path) else folder / unquote(resolve_file_url(entry)))

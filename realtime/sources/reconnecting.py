@@ -14,6 +14,7 @@ from dataclasses import replace
 from models.audio.decoding import StreamResampler
 from models.audio.samples import Samples
 from models.common.concurrency import start_daemon_thread
+from models.common.text import format_count
 from realtime.audio.source import AudioBlock, AudioSource
 from realtime.clock import Clock
 from realtime.errors import SourceCrashError, SourceError
@@ -127,10 +128,10 @@ class ReconnectingSource:
             if not self._closed.is_set():
                 logger.log(
                     logging.INFO if steady else logging.DEBUG,
-                    "%s is open again after %.1f s and %d attempts",
+                    "%s is open again after %.1f s and %s",
                     self.name,
                     self._clock.monotonic() - lost_at,
-                    self._watchdog.attempts,
+                    format_count(self._watchdog.attempts, "attempt"),
                 )
 
     def _forward(self) -> Iterator[AudioBlock]:

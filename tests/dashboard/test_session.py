@@ -10,7 +10,8 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.analyzer.snapshot import ReceivedEstimate, Snapshot
-from dashboard.recommendations.engine.playlist import Filters
+from dashboard.recommendations.domain.tracks import INSTRUMENTAL
+from dashboard.recommendations.filter_choice import ANY, FilterChoice
 from dashboard.recommendations.providers.registry import WallClock, build_providers
 from realtime.protocol.estimate import StreamState
 from tests.support.services.all import minute_of
@@ -39,11 +40,13 @@ def test_a_page_that_is_opened_later_has_songs_at_once(
     monkeypatch.setattr(session, "providers", lambda: shared)
     feed: Any = FeedWithEstimates()
     lists = []
-    for filters in (Filters(), Filters("ja")):
-        state: dict[str, Any] = {"filters": filters}
+    for choice in (FilterChoice("en"), FilterChoice(ANY)):
+        state: dict[str, Any] = {"filter_choice": choice}
         monkeypatch.setattr(st, "session_state", state)
-        lists.append(session.refresh_recommendations(feed))
+        lists.append(session.refresh_recommendations(feed, is_seen=True))
         assert len(lists[-1].items) == 10
-        assert session.refresh_recommendations(feed) is lists[-1], "earlier estimates must count once"
-    japanese = [sum(row.track.language == "ja" for row in each.items) for each in lists]
-    assert japanese[1] > japanese[0], "each page must have its own filters"
+        assert session.refresh_recommendations(feed, is_seen=True) is lists[-1], (
+            "earlier estimates must count once"
+        )
+    foreign = [sum(row.track.language not in ("en", INSTRUMENTAL) for row in each.items) for each in lists]
+    assert foreign[1] > foreign[0] == 0, "each page must have its own filters"

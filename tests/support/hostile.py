@@ -51,10 +51,10 @@ def wav(channels: int = 2, rate: int = 44_100, mask: int | None = None, seconds:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def caf(labels: Sequence[int], tag: int = 0) -> bytes:
-    """Return a CAF file of 0.2 s whose channels have these labels."""
+def caf(labels: Sequence[int], tag: int = 0, seconds: float = 0.2) -> bytes:
+    """Return a CAF file whose channels have these labels."""
     channels = max(1, len(labels))
-    sound = (tone(440, 0.2, 44_100) * 32_767).astype(">i2")
+    sound = (tone(440, seconds, 44_100) * 32_767).astype(">i2")
     data = np.repeat(sound[:, np.newaxis], channels, axis=1).tobytes()
     description = struct.pack(">d4sIIIII", 44_100, b"lpcm", 0, 2 * channels, 1, channels, 16)
     layout = struct.pack(">III", tag, 0, len(labels))

@@ -9,6 +9,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from math import inf
 from statistics import median
 
 from dashboard.i18n.languages import LANGUAGES
@@ -28,6 +29,8 @@ CHANGE_CHANCE = 0.3
 """Probability that the next song has another genre, which is an assumption."""
 SETTLED_SECONDS = 120.0
 """Seconds after a true change of genre from which a refresh is counted as needless."""
+REST_SECONDS = 2700.0
+"""Seconds after which a song that has left the list may return."""
 FILTERS_AT = {
     2400.0: Filters("ja"),
     3600.0: Filters(None, ReleaseRange.YEAR),
@@ -103,14 +106,15 @@ class _Evening:
         self.report = report
         self.pools: dict[str, list[Track]] = {genre: [] for genre in GENRES}
         self.genre, self.changed_at, self.noticed = "jazz", 0.0, True
-        self.seen: set[str] = set()
+        self.now = 0.0
+        self.seen: dict[str, float] = {}
         self.before = Playlist()
 
     def run(self) -> Report:
         steps = round(self.report.hours * 3600 / STEP_SECONDS)
         pending: list[TrackQuery] = []
         for step in range(1, steps + 1):
-            now = step * STEP_SECONDS
+            now = self.now = step * STEP_SECONDS
             self.play(now)
             for query in pending:
                 self.arrive(query)
@@ -151,6 +155,7 @@ class _Evening:
         old = {id(row.track) for row in self.before.items}
         if playlist.items == self.before.items:
             return
+        left = [row.track for row in self.before.items if row not in playlist.items]
         self.report.refreshes[playlist.reason.value] += 1
         names = [name for row in playlist.items for name in artist_keys(row.track.artists)]
         self.report.artists_twice += sum(count - 1 for count in Counter(names).values() if count > 1)
@@ -158,12 +163,19 @@ class _Evening:
             if id(row.track) in old:
                 continue
             self.report.shown += 1
-            self.report.repeats += not self.seen.isdisjoint(identity_keys(row.track))
+            self.report.repeats += self.returns_too_soon(row.track)
             self.report.relaxed += bool(row.relaxed)
             self.report.banned_shown += self.session.feedback.is_banned(artist_keys(row.track.artists))
-            self.seen |= identity_keys(row.track)
             self.report.artists |= artist_keys(row.track.artists[:1])
+        for track in left:
+            unmet = self.session.filters.unmet(track, TODAY)  # such a song may return with the next filters
+            self.seen |= dict.fromkeys(identity_keys(track), -inf if unmet else self.now)
         self.before = playlist
+
+    def returns_too_soon(self, track: Track) -> bool:
+        """Return True if a song left the list less than 45 minutes ago."""
+        left_at = max(self.seen.get(key, -inf) for key in identity_keys(track))
+        return self.now - left_at < REST_SECONDS
 
     def time(self, playlist: Playlist, fast: dict[str, float], now: float) -> None:
         """Compare the refreshes with the true changes of genre."""

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.support.waiting import at_most, wait_until
+from tests.support.waiting import at_most, computes_at_most, wait_until
 
 
 def test_a_block_that_sleeps_too_long_fails() -> None:
@@ -24,6 +24,13 @@ def test_a_block_that_holds_the_interpreter_fails() -> None:
 def test_a_block_within_its_limit_passes() -> None:
     with at_most(30):
         pass
+
+
+def test_only_what_the_thread_computes_counts() -> None:
+    with computes_at_most(0.1):
+        time.sleep(0.2)
+    with pytest.raises(AssertionError, match=r"computed for \d"), computes_at_most(0.1):
+        re.match(r"(a+)+$", "a" * 23 + "b")
 
 
 def test_a_condition_that_never_holds_fails() -> None:

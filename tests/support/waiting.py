@@ -38,6 +38,18 @@ def at_most(seconds: float) -> Iterator[None]:
     assert took - waited <= seconds, f"took {took:.2f} s, {waited:.2f} s of them waiting for a core"
 
 
+@contextmanager
+def computes_at_most(seconds: float) -> Iterator[None]:
+    """Fail if the calling thread computes for longer in the block. Waiting does not count.
+
+    Nothing but the block itself counts, so the limit suits functions that only compute.
+    """
+    began = time.thread_time()
+    yield
+    took = time.thread_time() - began
+    assert took <= seconds, f"computed for {took:.2f} s"
+
+
 def _seconds_waited_for_a_core() -> dict[str, float]:
     """Return how long each thread was ready to run while others ran, from the kernel's ``schedstat``."""
     myself = psutil.Process()

@@ -56,6 +56,7 @@ def serve(
     controller: SourceController | None = None,
     history: HistoryEndpoint | None = None,
     log: LogBuffer | None = None,
+    sound: Callable[[], dict[str, Any] | None] | None = None,
     control_token: str = "",
     limits: ServerLimits | None = None,
     **settings: Any,
@@ -71,6 +72,7 @@ def serve(
             controller=controller,
             history=history,
             log=log,
+            sound=sound,
             limits=limits,
         )
         port = await server.start("127.0.0.1", 0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.common.text import format_count
 from models.spectrogram.image import colormap
 from models.spectrogram.spec import AudioSpec
 from training.data.augmentation import Intensities, window_intensities
@@ -72,7 +73,7 @@ def array_eval_set(
             truth.append(list(labels).index(entry.genre))
     if not intensities:
         raise DataError(
-            f"none of {len(entries)} tracks has columns every {spec.column_step} samples; "
+            f"none of {format_count(len(entries), 'track')} has columns every {spec.column_step} samples; "
             "prepare a cache from both stft_first5s.npz and stft_full30s.npz"
         )
     return EvalSet(np.stack(intensities), np.array(track), np.array(truth))

@@ -171,7 +171,10 @@ class LivePage {
   /** Show the title that the source reports. */
   applyTitle(message) {
     const title = textOr(message.title, "");
-    this.say("title", title && ` \u2013 \u201c${title}\u201d`);
+    const song = textOr(message.song, "");
+    this.say("song", song || (title && `\u201c${title}\u201d`));
+    this.say("artist", song && textOr(message.artist, ""));
+    this.part("title").title = title; // the page shows two lines of each
   }
 
   applySpectrum(message) {

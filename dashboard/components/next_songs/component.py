@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.components.assets import register_component
+import streamlit as st
+
+from dashboard.components.assets import ignore_change, register_component
 from dashboard.i18n.translator import Translator
 from dashboard.recommendations.engine.listening_profile import ListeningProfile
 from dashboard.recommendations.engine.playlist import Playlist
 from dashboard.viewmodels.songs import empty_list_text, links_data
 
+KEY = "live_next"
 MAX_SONGS = 3
 """Songs in the list. More would not fit beside the live component."""
 
@@ -19,7 +22,13 @@ def show_next_songs(
 ) -> None:
     """Show the first songs of the playlist, or no songs while recommendations are muted."""
     mount = register_component("next_songs")
-    mount(key="live_next", data=next_songs_data(playlist, profile, muted, translator))
+    data = next_songs_data(playlist, profile, muted, translator) | {"seen": are_next_songs_seen()}
+    mount(key=KEY, data=data, on_seen_change=ignore_change)
+
+
+def are_next_songs_seen() -> bool:
+    """Return False if the browser shows another tab or is minimized. A page that has not reported is seen."""
+    return st.session_state.get(KEY, {}).get("seen") is not False
 
 
 def next_songs_data(

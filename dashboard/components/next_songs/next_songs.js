@@ -2,14 +2,16 @@
 
 import { createElement, hasChanged } from "../dom.js";
 import { createSongLink } from "../song_link.js";
+import { reportVisibility } from "../visibility.js";
 
-export default function mount({ parentElement, data }) {
+export default function mount({ parentElement, data, setStateValue }) {
   let root = parentElement.querySelector("[data-testid=next]");
   if (!root) {
     root = createElement("div");
     root.dataset.testid = "next";
     parentElement.append(root);
   }
+  reportVisibility(root, data.seen, (seen) => setStateValue("seen", seen));
   if (!hasChanged(root, data)) return; // a rebuilt link would lose a click that has just begun
   root.lang = data.language;
   const list = createElement("ol");

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.components.assets import register_component
+from dashboard.components.assets import ignore_change, register_component
 
 KEY = "songs"
 
@@ -15,7 +15,12 @@ KEY = "songs"
 def show_songs(data: dict[str, Any], on_action: Callable[[], None]) -> None:
     """Show the songs. Streamlit calls ``on_action`` after an action of the user, before the next run."""
     mount = register_component("songs")
-    mount(key=KEY, data=data, on_action_change=on_action)
+    mount(key=KEY, data=data, on_action_change=on_action, on_seen_change=ignore_change)
+
+
+def are_songs_seen() -> bool:
+    """Return False if the browser shows another tab or is minimized. A page that has not reported is seen."""
+    return st.session_state.get(KEY, {}).get("seen") is not False
 
 
 def selected_action() -> tuple[str, str] | None:

@@ -1,7 +1,8 @@
 // The recommendations page: songs, the reason for them, the song services, and the user's feedback.
 
-import { createElement, showText, updateChildren } from "../dom.js";
+import { createButton, createElement, showText, updateChildren } from "../dom.js";
 import { formatMessage } from "../i18n.js";
+import { reportVisibility } from "../visibility.js";
 import { SongCard } from "./card.js";
 import { createUndoButton, FeedbackBox } from "./feedback.js";
 
@@ -32,22 +33,24 @@ class SongsPage {
       aside,
       providersHeading: createElement("h3"),
       providers: createElement("dl", "providers"),
+      ages: createElement("p", "how"),
       instead: createElement("p", "instead"),
       list: createElement("ol"),
+      more: createElement("p", "more"),
       announcement: createElement("p", "visually-hidden"),
     });
-    const { providersHeading, providers, instead, list, announcement } = this.parts;
-    for (const name of ["notes", "providers", "cause", "muted", "instead", "announcement"]) {
+    const { providersHeading, providers, ages, instead, list, more, announcement } = this.parts;
+    for (const name of ["notes", "providers", "cause", "muted", "instead", "more", "announcement"]) {
       this.parts[name].dataset.testid = `song-${name}`;
     }
     list.tabIndex = -1; // receives the focus when the last card is removed
     announcement.setAttribute("role", "status");
     const providersBox = createElement("div", "providers-box");
-    providersBox.append(providersHeading, providers);
+    providersBox.append(providersHeading, providers, ages);
     const side = createElement("div", "side");
     side.append(aside, providersBox);
     const main = createElement("div", "main");
-    main.append(instead, list);
+    main.append(instead, list, more);
     this.root.append(main, side, this.feedback.element, announcement);
   }
 
@@ -70,8 +73,10 @@ class SongsPage {
     updateChildren(parts.notes, data.notes, (note) => createElement("li", "", note));
     showText(parts.providersHeading, texts.providers);
     updateChildren(parts.providers, data.providers, createProvider);
+    showText(parts.ages, data.ages);
     parts.list.setAttribute("aria-label", texts.list);
     this.#updateList(data.songs, texts);
+    this.#updateMore(data.more);
     this.feedback.update(data.choices, texts);
   }
 
@@ -95,6 +100,24 @@ class SongsPage {
     this.#offerUndo(texts);
     restoreFocus(list, focus);
     if (added) this.#announce(formatMessage(texts.announce, { count: added }));
+  }
+
+  /** Show the buttons that include songs beyond a filter. A pressed button keeps its place and its focus. */
+  #updateMore(buttons) {
+    const { more } = this.parts;
+    for (const button of [...more.children]) {
+      if (!buttons.some(({ key }) => key === button.dataset.filter)) button.remove();
+    }
+    buttons.forEach(({ key, label }, place) => {
+      let button = [...more.children].find(({ dataset }) => dataset.filter === key);
+      if (!button) {
+        button = createButton("plain", "", () => this.act("include", key));
+        button.dataset.filter = key;
+      }
+      if (more.children[place] !== button) more.insertBefore(button, more.children[place] ?? null);
+      showText(button, label);
+    });
+    more.hidden = !buttons.length;
   }
 
   #createCard(key) {
@@ -186,7 +209,7 @@ function restoreFocus(list, focus) {
 
 const pages = new WeakMap(); // parent element from Streamlit -> SongsPage
 
-export default function mount({ parentElement, data, setTriggerValue }) {
+export default function mount({ parentElement, data, setTriggerValue, setStateValue }) {
   if (!pages.has(parentElement)) {
     const page = new SongsPage();
     pages.set(parentElement, page);
@@ -194,5 +217,7 @@ export default function mount({ parentElement, data, setTriggerValue }) {
   }
   const page = pages.get(parentElement);
   page.act = (kind, key) => setTriggerValue("action", { kind, key, at: Date.now() });
+  page.root.dataset.seen = data.seen;
   page.update(data);
+  reportVisibility(page.root, data.seen, (seen) => setStateValue("seen", seen));
 }

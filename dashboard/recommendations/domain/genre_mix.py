@@ -79,6 +79,16 @@ def allocate_slots(weights: Mapping[str, float], slot_count: int) -> dict[str, i
     return slots
 
 
+def reserve_slots(slots: Mapping[str, int], genre: str, count: int) -> dict[str, int]:
+    """Return the slots with at least ``count`` for one genre, if there are as many, and the same sum."""
+    total = sum(slots.values())
+    wanted = min(count, total)
+    if not genre or slots.get(genre, 0) >= wanted:
+        return dict(slots)
+    others = {other: number for other, number in slots.items() if other != genre}
+    return {genre: wanted} | (allocate_slots(others, total - wanted) if total > wanted else {})
+
+
 def interleave(slots: Mapping[str, int]) -> tuple[str, ...]:
     """Return the genres of the slots in an order that spreads each genre evenly.
 

@@ -90,3 +90,22 @@ def identity_key(track: Track) -> str:
     """Return the key of a song that the page sends back with an action."""
     first = artist_key(track.artists[0]) if track.artists else ""
     return f"{first}|{title_key(track.title)}"
+
+
+def playing_keys(artist: str, song: str, title: str) -> frozenset[str]:
+    """Return the identity keys of the song that plays.
+
+    Parameters
+    ----------
+    artist, song : str
+        Parts of the title, empty if they are unknown.
+    title : str
+        Title as a station sends it, such as ``Artist - Song``. Some stations send the song first. A title
+        without a dash has no keys.
+    """
+    if artist and song:
+        return _identity_keys("", (artist,), song)
+    first, _, second = re.sub(r"\s[–—]\s", " - ", title).partition(" - ")  # noqa: RUF001 - as titles have them
+    if not (first.strip() and second.strip()):
+        return frozenset()
+    return _identity_keys("", (first,), second) | _identity_keys("", (second,), first)

@@ -115,6 +115,23 @@ def classify_language(
     return None
 
 
+def heard_languages(titles: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return the languages of at least a third of the titles that played, the most frequent first.
+
+    Parameters
+    ----------
+    titles : iterable of (str, str)
+        Artist and song, of which one may be empty. Titles in Latin letters may be in any language and count
+        for none. Titles in Han characters alone count as Chinese unless there are Japanese ones.
+    """
+    guesses = [guess_language(song, (artist,)) for artist, song in titles]
+    counts = Counter(language for language, _ in guesses if language not in (None, "en"))
+    if counts["ja"]:
+        counts["ja"] += counts.pop("zh", 0)
+    found = [language for language, count in counts.most_common() if language and 3 * count >= len(guesses)]
+    return tuple(found)
+
+
 def _count_scripts(text: str) -> Counter[str]:
     """Count the letters of each script. Full-width and decomposed letters count as their normal form."""
     normal = unicodedata.normalize("NFKC", text)

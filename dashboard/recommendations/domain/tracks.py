@@ -2,41 +2,66 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from typing import Final
 from urllib.parse import quote, urlencode
 
 from dashboard.i18n.languages import LANGUAGES
 
+INSTRUMENTAL: Final = ""
+"""Language of songs without lyrics, in queries and songs."""
+
 
 class ReleaseRange(StrEnum):
-    """Maximum age of a song."""
+    """Age of a song: a maximum, or a decade."""
 
     WEEK = "week"
     MONTH = "month"
     YEAR = "year"
+    FROM_2020 = "2020s"
+    FROM_2010 = "2010s"
+    FROM_2000 = "2000s"
+    FROM_1990 = "1990s"
+    FROM_1980 = "1980s"
+    FROM_1970 = "1970s"
+    FROM_1960 = "1960s"
+    FROM_1950 = "1950s"
+    EARLIER = "earlier"
     ANY = "any"
 
     @property
-    def days(self) -> int | None:
-        """Length in days, or None for any age."""
-        return {ReleaseRange.WEEK: 7, ReleaseRange.MONTH: 30, ReleaseRange.YEAR: 365}.get(self)
+    def years(self) -> tuple[int, int] | None:
+        """First and last year of a decade, or None for other ranges."""
+        if self is ReleaseRange.EARLIER:
+            return 1600, 1949
+        return (int(self[:4]), int(self[:4]) + 9) if self[0].isdigit() else None
 
     @property
-    def wider(self) -> ReleaseRange | None:
-        """Next longer range, or None after ``ANY``."""
-        ranges = list(ReleaseRange)
-        index = ranges.index(self) + 1
-        return ranges[index] if index < len(ranges) else None
+    def days(self) -> int | None:
+        """Length in days, or None for a decade and for any age."""
+        return {ReleaseRange.WEEK: 7, ReleaseRange.MONTH: 30, ReleaseRange.YEAR: 365}.get(self)
 
     def since(self, today: date) -> date | None:
         """Return the first day of the range, or None for any age."""
+        if self.years is not None:
+            return date(self.years[0], 1, 1)
         return None if self.days is None else today - timedelta(days=self.days)
+
+    @property
+    def until(self) -> date | None:
+        """Last day of a decade, or None for ranges that end today."""
+        return None if self.years is None else date(self.years[1], 12, 31)
+
+
+LIVE_RANGES: Final = (ReleaseRange.WEEK, ReleaseRange.MONTH, ReleaseRange.YEAR)
+"""Ranges that need a live service. A fixed list knows no songs of the last week."""
+DECADES: Final = tuple(each for each in ReleaseRange if each.years is not None)
 
 
 class Relaxed(StrEnum):
-    """Filter that was relaxed because too few songs passed it."""
+    """Filter that a song does not pass. Language and range are left only if the user asks for it."""
 
     RANGE = "range"
     LANGUAGE = "language"
@@ -52,9 +77,9 @@ class TrackQuery:
     genre : str
         Genre of the model.
     language : str or None
-        ISO 639-1 code, or None for any language.
+        ISO 639-1 code, None for any language, or ``INSTRUMENTAL`` for songs without lyrics.
     range : ReleaseRange
-        Maximum age.
+        Age.
     limit : int
         Maximum number of songs.
     offset : int
@@ -75,7 +100,7 @@ class TrackQuery:
         ValueError
             If the language is unknown, ``limit`` is below 1 or ``offset`` is negative.
         """
-        if self.language is not None and self.language not in LANGUAGES:
+        if self.language not in (None, INSTRUMENTAL, *LANGUAGES):
             raise ValueError(f"language is {self.language!r}; it must be one of {', '.join(LANGUAGES)}")
         if self.limit < 1 or self.offset < 0:
             raise ValueError(
@@ -89,6 +114,8 @@ class Track:
 
     Attributes
     ----------
+    language : str or None
+        ISO 639-1 code, ``INSTRUMENTAL``, or None if the language is unknown.
     published : date or None
         Date of publication, or None if it is unknown.
     precision : str
@@ -142,17 +169,3 @@ class Track:
 def spotify_search_url(text: str) -> str:
     """Return the address of a search on Spotify."""
     return f"https://open.spotify.com/search/{quote(text, safe='')}"
-
-
-def relax(query: TrackQuery) -> tuple[TrackQuery, Relaxed] | None:
-    """Relax one filter of a query: the language first, then the age.
-
-    Returns
-    -------
-    tuple of (TrackQuery, Relaxed), or None
-        Relaxed query and the filter that was relaxed, or None if there is no filter to relax.
-    """
-    if query.language is not None:
-        return replace(query, language=None, offset=0), Relaxed.LANGUAGE
-    wider = query.range.wider
-    return (replace(query, range=wider, offset=0), Relaxed.RANGE) if wider else None

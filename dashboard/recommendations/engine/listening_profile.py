@@ -59,6 +59,8 @@ class ProfileSettings:
     mix has settled by then and no second refresh is needed."""
     change_pause_seconds: float = 45.0
     """Seconds after a refresh in which no change is reported."""
+    sure_seconds: float = 10.0
+    """Seconds for which a genre must be sure without interruption to count as what plays now."""
     max_step_seconds: float = 5.0
     """Seconds that one estimate counts at most. A longer gap is not listening time."""
 
@@ -73,7 +75,7 @@ class ProfileSettings:
         for name in ("fast_half_life_seconds", "session_half_life_seconds", "max_step_seconds"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
-        for name in ("first_music_seconds", "change_hold_seconds", "change_pause_seconds"):
+        for name in ("first_music_seconds", "change_hold_seconds", "change_pause_seconds", "sure_seconds"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
         for name in ("fast_share", "min_share", "min_confidence", "change_distance"):
@@ -118,6 +120,9 @@ class ListeningProfile:
         self._refreshed_at: float | None = None
         self._mix_at_refresh: dict[str, float] = {}
         self._far_seconds = 0.0
+        self.heard_genre = ""
+        """Genre that was last sure for ``sure_seconds``, or an empty text before any."""
+        self._sure_genre, self._sure_for = "", 0.0
         self._leader = ""
         self._leads_since = 0.0
         self._last_led_at: dict[str, float] = {}
@@ -148,6 +153,7 @@ class ListeningProfile:
         self._fast.add(mix, step)
         self._session.add(mix, step)
         self._update_lead()
+        self._update_heard(probabilities, state, step)
         self.music_seconds += step
         fast = self.fast
         for genre in heaviest_first(fast)[:1]:
@@ -156,6 +162,13 @@ class ListeningProfile:
             far = total_variation(fast, self._mix_at_refresh) > self.settings.change_distance
             self._far_seconds = self._far_seconds + step if far else 0.0
         return True
+
+    def _update_heard(self, probabilities: Mapping[str, float], state: str, step: float) -> None:
+        genre = heaviest_first(probabilities)[0] if state == StreamState.LISTENING else ""
+        self._sure_for = self._sure_for + step if genre == self._sure_genre else step
+        self._sure_genre = genre
+        if genre and self._sure_for >= self.settings.sure_seconds:
+            self.heard_genre = genre
 
     def _update_lead(self) -> None:
         """Update the leading genre before the step is added. A genre leads from the start of its estimate."""

@@ -11,7 +11,7 @@ from typing import Final
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.identity import identity_key
 from dashboard.recommendations.domain.localized import LocalizedMessage, localize
-from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.domain.tracks import INSTRUMENTAL, Relaxed, ReleaseRange, Track, TrackQuery
 from dashboard.recommendations.engine.ranking import release_span, unmet_filters
 
 RECENT_SECONDS: Final = 180.0
@@ -27,6 +27,8 @@ class Reason(StrEnum):
     """The first playlist was made."""
     SHIFT = "shift"
     """The music changed."""
+    HEARD = "heard"
+    """Another genre has become sure, and owns the first rows."""
     FILTERS = "filters"
     """The user changed the filters."""
     UNSEEN = "unseen"
@@ -38,43 +40,68 @@ class Reason(StrEnum):
     ARRIVED = "arrived"
     """Songs were found for slots that were empty or held another genre."""
     CHOICE = "choice"
-    """The user skipped, banned, liked or pinned a song."""
+    """The user skipped, banned, liked or pinned a song, or a song of the playlist began to play."""
 
 
 class SearchOutcome(StrEnum):
     """Outcome of the search for songs of a genre."""
 
-    ENDED = "ended"
-    """No song is left, even with relaxed filters."""
     NONE = "none"
     """No known song passes the filters."""
     SHOWN = "shown"
-    """All songs that pass the filters were shown. Others are offered."""
+    """All songs that pass the filters are in the list or have left it recently."""
     LOOKING = "looking"
     """A search is running."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Filters of the user: a language, or None for any language, and the maximum age of the songs."""
+    """Filters of the user.
+
+    Attributes
+    ----------
+    language : str or None
+        Language of the songs, or None for any language.
+    range : ReleaseRange
+        Age of the songs.
+    beside : tuple of str
+        Further languages that pass. The songs in ``language`` come first.
+    included : frozenset of Relaxed
+        Filters beyond which the user wants songs too, after those that pass.
+    """
 
     language: str | None = None
     range: ReleaseRange = ReleaseRange.ANY
+    beside: tuple[str, ...] = ()
+    included: frozenset[Relaxed] = frozenset()
 
     def __post_init__(self) -> None:
-        """Check the language and the range.
+        """Check the languages and the range.
 
         Raises
         ------
         ValueError
-            If the language or the range is unknown.
+            If a language or the range is unknown.
         """
         object.__setattr__(self, "range", ReleaseRange(self.range))
-        self.query("any")
+        self.queries("any")
 
-    def query(self, genre: str, limit: int = 1) -> TrackQuery:
-        """Return the query for songs of a genre that pass the filters."""
-        return TrackQuery(genre, self.language, self.range, limit)
+    def queries(self, genre: str, limit: int = 1) -> tuple[TrackQuery, ...]:
+        """Return the queries for songs of a genre that pass the filters, one for each language."""
+        languages = (self.language, *(self.beside if self.language is not None else ()))
+        return tuple(TrackQuery(genre, language, self.range, limit) for language in languages)
+
+    def wider_query(self, genre: str, limit: int = 1) -> TrackQuery | None:
+        """Return the query for the songs that the user includes, or None if the user includes none."""
+        if not self.included:
+            return None
+        language = None if Relaxed.LANGUAGE in self.included else self.language
+        age = ReleaseRange.ANY if Relaxed.RANGE in self.included else self.range
+        return TrackQuery(genre, language, age, limit)
+
+    def unmet(self, track: Track, today: date) -> frozenset[Relaxed]:
+        """Return the filters that a song does not pass, or is not known to pass."""
+        return min((unmet_filters(track, query, today) for query in self.queries(track.genre)), key=len)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +141,9 @@ class Playlist:
     number: int = 0
     notes: tuple[LocalizedMessage, ...] = ()
     mix: Mapping[str, float] = field(default_factory=dict)
-    """Target mix of the last refresh."""
+    """Target mix when the slots were last allocated."""
+    beyond: Mapping[Relaxed, int] = field(default_factory=dict)
+    """Number of songs beyond each filter that the user may include, if the list is not full."""
 
 
 def explain_item(
@@ -134,7 +163,7 @@ def explain_item(
     parts = [localize(f"why.{kind}", genre=genre)]
     if preference > 0.5:
         parts.append(localize("why.liked"))
-    missed = unmet_filters(track, filters.query(genre), today)
+    missed = filters.unmet(track, today)
     if Relaxed.LANGUAGE in missed:
         parts.append(_explain_language(track))
     elif filters.language and track.language_source in ("script", "hint"):
@@ -142,12 +171,17 @@ def explain_item(
     if Relaxed.RANGE in missed:
         possible, since = release_span(track), filters.range.since(today)
         older = possible is not None and since is not None and possible[1] < since
-        parts.append(localize(f"why.range.{filters.range}" if older else "why.range.unknown"))
+        if possible is not None and filters.range.years is not None:
+            parts.append(localize("why.range.other"))
+        else:
+            parts.append(localize(f"why.range.{filters.range}" if older else "why.range.unknown"))
     return tuple(parts)
 
 
 def _explain_language(track: Track) -> LocalizedMessage:
-    if not track.language:
+    if track.language == INSTRUMENTAL:
+        return localize("why.language.none")
+    if track.language is None:
         return localize("why.language.unknown")
     known = track.language in LANGUAGES
     return localize("why.language", language=track.language) if known else localize("why.language.other")

@@ -9,7 +9,7 @@ from typing import Final
 
 from dashboard.recommendations.domain.genre_mix import GenreMix
 from dashboard.recommendations.domain.identity import artist_keys, normalize_title
-from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.domain.tracks import INSTRUMENTAL, Relaxed, ReleaseRange, Track, TrackQuery
 
 LANGUAGE_TRUST: Final = {"provider": 1.0, "artist": 0.9, "script": 0.6, "hint": 0.4}
 """Confidence in the language of a song, by the source of the language. The script alone is right for 33 of
@@ -72,11 +72,13 @@ def unmet_filters(track: Track, query: TrackQuery, today: date) -> frozenset[Rel
     missed = set()
     if query.language is not None and track.language != query.language:
         missed.add(Relaxed.LANGUAGE)
-    since, days = query.range.since(today), query.range.days
-    if since is not None and days is not None:
+    since, until, days = query.range.since(today), query.range.until, query.range.days
+    if since is not None:
         possible = release_span(track)
+        too_old = possible is None or possible[1] < since
+        too_new = until is not None and possible is not None and possible[1] > until
         # A leap year of 366 days counts as a year too.
-        if possible is None or possible[1] < since or PRECISION_DAYS[track.precision] > days + 1:
+        if too_old or too_new or (days is not None and PRECISION_DAYS[track.precision] > days + 1):
             missed.add(Relaxed.RANGE)
     return frozenset(missed)
 
@@ -95,8 +97,11 @@ def freshness(track: Track, wanted: ReleaseRange, today: date) -> float:
 
 
 def language_confidence(track: Track, language: str | None) -> float:
-    """Return the confidence, 0..1, that a song is in a language. Any language (None) has confidence 1."""
-    if language is None:
+    """Return the confidence, 0..1, that a song is in a language.
+
+    Any language (None) and songs without lyrics have confidence 1.
+    """
+    if language is None or track.language == INSTRUMENTAL:
         return 1.0
     return LANGUAGE_TRUST.get(track.language_source, 0.0) if track.language == language else 0.0
 
@@ -139,13 +144,13 @@ def score(
 def similarity(first: Track, second: Track) -> float:
     """Return the similarity of two songs for MMR (Carbonell & Goldstein, 1998).
 
-    The similarity is 1 for songs of one artist, 0.8 for one album, 0.3 for one genre and language, else 0.
+    The similarity is 1 for songs of one artist, 0.8 for one album, else 0. The language does not count, since
+    the user chose it.
     """
     if artist_keys(first.artists) & artist_keys(second.artists):
         return 1.0
-    if first.album and normalize_title(first.album) == normalize_title(second.album):
-        return 0.8
-    return 0.3 if (first.genre, first.language) == (second.genre, second.language) else 0.0
+    same_album = first.album and normalize_title(first.album) == normalize_title(second.album)
+    return 0.8 if same_album else 0.0
 
 
 def select_best(

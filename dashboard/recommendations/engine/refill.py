@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dashboard.recommendations.domain.tracks import TrackQuery, relax
+from dashboard.recommendations.domain.tracks import TrackQuery
 from models.common.concurrency import backoff_seconds
 
 MAX_BACKOFF_SECONDS = 600.0
 """Maximum time in seconds between two attempts at a query without results."""
-
-
-def relaxation_chain(query: TrackQuery) -> tuple[TrackQuery, ...]:
-    """Return the query and its relaxations in order: any language first, then older songs."""
-    queries = [query]
-    while (further := relax(queries[-1])) is not None:
-        queries.append(further[0])
-    return tuple(queries)
 
 
 @dataclass(slots=True)
@@ -52,22 +44,13 @@ class RefillPlanner:
     def _pool(self, query: TrackQuery) -> _Pool:
         return self._pools.setdefault(replace(query, offset=0), _Pool())
 
-    def active_queries(self, query: TrackQuery) -> tuple[TrackQuery, ...]:
-        """Return the query with its relaxations up to the first one whose pool is not exhausted."""
-        queries = relaxation_chain(query)
-        for number, each in enumerate(queries, start=1):
-            if not self._pool(each).exhausted:
-                return queries[:number]
-        return queries
-
     def is_exhausted(self, query: TrackQuery) -> bool:
-        """Return whether the query and all of its relaxations are exhausted."""
-        return self._pool(self.active_queries(query)[-1]).exhausted
+        """Return whether no further songs are found for the query."""
+        return self._pool(query).exhausted
 
     def next_query(self, query: TrackQuery, now: float) -> TrackQuery | None:
-        """Return the query to send, or None if it is running or everything is exhausted."""
-        last = self.active_queries(query)[-1]
-        pool = self._pool(last)
+        """Return the query with the next offset, or None if it is running or exhausted."""
+        pool = self._pool(query)
         if pool.exhausted:
             return None
         if pool.requested_at is not None:
@@ -76,22 +59,17 @@ class RefillPlanner:
                 return None
         pool.requested_at = now
         pool.attempts = min(pool.attempts + 1, 10)
-        return replace(last, offset=pool.offset)
+        return replace(query, offset=pool.offset)
 
     def is_pending(self, query: TrackQuery, now: float) -> bool:
-        """Return whether songs may arrive soon, because a query is running or about to be sent."""
-        pool = self._pool(self.active_queries(query)[-1])
+        """Return whether songs may arrive soon, because the query is running or about to be sent."""
+        pool = self._pool(query)
         if pool.exhausted:
             return False
         if pool.needed_at is None:
             pool.needed_at = now
         since = pool.needed_at if pool.requested_at is None or pool.attempts > 1 else pool.requested_at
         return now - since < self._patience_seconds
-
-    def is_overdue(self, query: TrackQuery, now: float) -> bool:
-        """Return whether a query got no results in time, which means that the providers have a fault."""
-        pool = self._pool(self.active_queries(query)[-1])
-        return pool.requested_at is not None and not self.is_pending(query, now)
 
     def restart(self, genre: str) -> None:
         """Restart the pools of a genre when they are exhausted, because songs of the genre have expired."""

@@ -12,14 +12,16 @@ and the songs. There is one caller at a time. The loop of a page is::
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from math import ceil, floor
 
-from dashboard.recommendations.domain.genre_mix import allocate_slots, heaviest_first
+from dashboard.recommendations.domain.genre_mix import allocate_slots, heaviest_first, reserve_slots
 from dashboard.recommendations.domain.identity import artist_keys, identity_keys
 from dashboard.recommendations.domain.localized import LocalizedMessage, localize
 from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery
+from dashboard.recommendations.engine.candidates import CandidateIndex, count_beyond
 from dashboard.recommendations.engine.feedback import FeedbackStore
 from dashboard.recommendations.engine.listening_profile import ListeningProfile
 from dashboard.recommendations.engine.playlist import (
@@ -31,20 +33,31 @@ from dashboard.recommendations.engine.playlist import (
     build_notes,
     explain_item,
 )
-from dashboard.recommendations.engine.ranking import score, unmet_filters
-from dashboard.recommendations.engine.refill import RefillPlanner, relaxation_chain
+from dashboard.recommendations.engine.refresh_timer import RefreshTimer
+from dashboard.recommendations.engine.searches import Searches
 from dashboard.recommendations.engine.settings import PlaylistSettings
+from dashboard.recommendations.engine.shown_songs import ShownSongs
 from dashboard.recommendations.engine.slots import (
     Candidate,
     SlotAllocator,
     fill_slots,
     find_replaceable,
+    keep_passing,
     place_items,
+    put_first,
+    rotate,
 )
+
+ROUNDING = 1e-9
+"""Added before a product is rounded down, so that 0.6 * 10 gives 6."""
+BEFORE_SONGS = (Reason.WAITING, Reason.FIRST)
 
 
 class RollingPlaylist:
     """Playlist that follows the music, without repeating a song or an artist that was shown recently.
+
+    Every song passes the filters, or lies beyond a filter that the user includes. If too few songs pass, the
+    playlist is shorter.
 
     Parameters
     ----------
@@ -53,7 +66,9 @@ class RollingPlaylist:
     feedback : FeedbackStore or None
         Feedback of the user, or None for a store in memory.
     filters : Filters or None
-        Filters of the user, or None for no filters.
+        Initial filters, or None for no filters.
+    shown : ShownSongs or None
+        Songs that were shown before, or None for no songs.
     """
 
     def __init__(
@@ -61,30 +76,40 @@ class RollingPlaylist:
         settings: PlaylistSettings | None = None,
         feedback: FeedbackStore | None = None,
         filters: Filters | None = None,
+        shown: ShownSongs | None = None,
     ) -> None:
         self.settings = settings or PlaylistSettings()
         self.feedback = feedback or FeedbackStore()
-        self.filters = filters or Filters()
         self.profile = ListeningProfile(self.settings.profile)
         self.current = Playlist()
         """Current playlist, as of the last ``update`` or action."""
-        self._refill = RefillPlanner(self.settings.retry_seconds, self.settings.patience_seconds)
+        self.shown = ShownSongs() if shown is None else shown
+        self._searches = Searches(filters or Filters(), self.settings)
         self._pools: Mapping[str, Sequence[Track]] = {}
-        self._candidates: dict[str, list[Candidate]] = {}
-        self._candidate_state: tuple[object, ...] = ()
+        self._index = CandidateIndex(self.feedback, self.shown, self.settings)
         self._stale_genres: set[str] = set()
-        self._shown: set[str] = set()
         self._recent: deque[frozenset[str]] = deque(maxlen=self.settings.size)
         self._slots: dict[str, int] = {}
         self._mix: dict[str, float] = {}
+        self._heard_genre = ""
         self._requested_reason: Reason | None = None
         self._reclaims_lent_slots = False
         self.refreshed_at: float | None = None
         """Time of the last allocation of slots, or None before the first one."""
         self.refresh_reason = Reason.WAITING
         """Reason for the last allocation. The playlist may have changed since."""
-        self._music_at_refresh = 0.0
-        self._now, self._today = 0.0, date.min
+        self._timer = RefreshTimer(
+            self.settings.timer_seconds,
+            self.settings.profile.first_music_seconds,
+            self.settings.reorder_seconds,
+        )
+        self._now, self._today, self._is_seen = 0.0, date.min, True
+        self._playing = frozenset[str]()
+
+    @property
+    def filters(self) -> Filters:
+        """Filters of the user."""
+        return self._searches.filters
 
     def add_estimate(self, at_seconds: float, probabilities: Mapping[str, float], state: str) -> bool:
         """Add one estimate. Return True if it counts as music."""
@@ -93,7 +118,7 @@ class RollingPlaylist:
     def set_filters(self, filters: Filters) -> None:
         """Set the filters for the next ``update``."""
         if filters != self.filters:
-            self.filters, self._requested_reason = filters, Reason.FILTERS
+            self._searches.filters, self._requested_reason = filters, Reason.FILTERS
 
     def request_refresh(self) -> None:
         """Replace the songs at the next ``update``, as the user requested."""
@@ -109,30 +134,38 @@ class RollingPlaylist:
             return []
         target = self.profile.target
         wanted = [*heaviest_first(target), *(genre for genre in self._slots if genre not in target)]
-        queries = []
+        queries: list[TrackQuery] = []
         for genre in wanted:
             low = max(self.settings.unseen_low, self._slots.get(genre, 0))
             counted = genre in self._candidates and genre not in self._stale_genres
-            width = len(self._refill.active_queries(self._query(genre)))
-            if counted and sum(tier < width for tier, _, _ in self._candidates[genre]) < low:
-                queries.append(self._refill.next_query(self._query(genre), now))
-        return [query for query in queries if query is not None]
+            # Songs of this session that may return do not count, since a search may find others.
+            if counted and sum(shown_at < 0 for (_, shown_at), _, _ in self._candidates[genre]) < low:
+                queries += self._searches.next_queries(genre, now)
+        return queries
 
     def record_results(self, query: TrackQuery, found: int) -> None:
         """Record the number of songs found for a query of ``next_queries``.
 
-        If fewer than half of the requested songs were found, the pool is exhausted and the next query is
-        relaxed. The caller must not record a failed search. Its query is returned again by itself.
+        If fewer than half of the requested songs were found, the pool is exhausted. The caller must not
+        record a failed search. Its query is returned again by itself.
         """
-        self._refill.record_results(query, found)
+        self._searches.record_results(query, found)
         self._stale_genres.add(query.genre)
 
     def discard_expired(self, genre: str, tracks: Iterable[Track]) -> None:
         """Record that songs may not be kept any longer. Songs that were not shown yet may be found again."""
-        if any(self._shown.isdisjoint(identity_keys(track)) for track in tracks):
-            self._refill.restart(genre)
+        if any(self.shown.shown_at(track) < 0 for track in tracks):
+            self._searches.restart(genre)
 
-    def update(self, pools: Mapping[str, Sequence[Track]], now: float, today: date) -> Playlist:
+    def update(
+        self,
+        pools: Mapping[str, Sequence[Track]],
+        now: float,
+        today: date,
+        *,
+        is_seen: bool = True,
+        playing: frozenset[str] = frozenset(),
+    ) -> Playlist:
         """Update the playlist.
 
         Parameters
@@ -144,6 +177,10 @@ class RollingPlaylist:
             Time in seconds, of the same clock as in ``add_estimate``.
         today : date
             Day from which the age of songs is counted.
+        is_seen : bool
+            True if the user sees the playlist. If not, the timer stands and songs do not count as shown.
+        playing : frozenset of str
+            Identity keys of the song that plays. It leaves the playlist and rests like a song that was shown.
 
         Returns
         -------
@@ -152,64 +189,73 @@ class RollingPlaylist:
         """
         self._pools, self._now, self._today = pools, now, today
         self._stale_genres.clear()
+        self._timer.advance(now, is_seen=is_seen)
+        if is_seen and not self._is_seen:
+            self.shown.add((item.track for item in self.current.items), now)
+        self._is_seen = is_seen
+        if playing != self._playing:
+            self._playing = playing
+            self.shown.add_keys(playing, now)
         self.feedback.reload()
-        if self._compute_candidate_state() != self._candidate_state:
-            self._find_candidates()
-        reason = self._find_refresh_reason()
-        return self._fill_gaps(self._unbanned_items()) if reason is None else self._reallocate(reason)
+        self._find_candidates()
+        if (reason := self._find_refresh_reason()) is not None:
+            return self._reallocate(reason)
+        if self._slots and self.profile.heard_genre != self._heard_genre:
+            self._mix = self.profile.target
+            self._allocate_slots(sum(self._slots.values()))
+            return self._fill_gaps(self._remaining_items(), Reason.HEARD)
+        return self._fill_gaps(self._remaining_items())
 
     def like(self, key: str) -> Playlist:
         """Keep a song in the playlist and count a like for its first artist."""
-        for item in self._find_items(key):
-            if item.track.artists:
-                self.feedback.like(item.track.artists[0], item.track.title)
-            return self._replace_item(key, replace(item, liked=True))
-        return self.current
+
+        def record(item: PlaylistItem) -> PlaylistItem:
+            for artist in item.track.artists[:1]:
+                self.feedback.like(artist, item.track.title)
+            return replace(item, liked=True)
+
+        return self._change_item(key, record)
 
     def pin(self, key: str, on: bool = True) -> Playlist:
         """Pin a song. With ``on`` False, remove the pin and the like, so that it may be replaced."""
-        for item in self._find_items(key):
-            return self._replace_item(key, replace(item, pinned=on, liked=item.liked and on))
-        return self.current
+        return self._change_item(key, lambda item: replace(item, pinned=on, liked=item.liked and on))
 
     def mark_opened(self, key: str) -> Playlist:
         """Record that the user opened a song. Once most songs are opened, the playlist is refreshed."""
-        for item in self._find_items(key):
-            return self._replace_item(key, replace(item, opened=True))
-        return self.current
+        return self._change_item(key, lambda item: replace(item, opened=True))
 
     def skip(self, key: str) -> Playlist:
         """Replace a song at once and count a skip for its first artist."""
-        for item in self._find_items(key):
-            if item.track.artists:
-                self.feedback.skip(item.track.artists[0])
-            return self._replace_item(key, None)
-        return self.current
+        return self._change_item(key, lambda item: self._dismiss(item, self.feedback.skip))
 
     def ban(self, key: str) -> Playlist:
         """Ban the first artist of a song and remove the artist's songs at once, even pinned ones."""
-        for item in self._find_items(key):
-            if item.track.artists:
-                self.feedback.ban(item.track.artists[0])
-            return self._replace_item(key, None)
-        return self.current
+        return self._change_item(key, lambda item: self._dismiss(item, self.feedback.ban))
 
-    def _find_items(self, key: str) -> list[PlaylistItem]:
-        return [item for item in self.current.items if item.key == key]
+    def _dismiss(self, item: PlaylistItem, record: Callable[[str], None]) -> None:
+        for artist in item.track.artists[:1]:
+            record(artist)
 
-    def _query(self, genre: str) -> TrackQuery:
-        return self.filters.query(genre, self.settings.pool_depth)
-
-    def _replace_item(self, key: str, after: PlaylistItem | None) -> Playlist:
-        """Replace a song by its changed item, or remove it if ``after`` is None."""
+    def _change_item(self, key: str, change: Callable[[PlaylistItem], PlaylistItem | None]) -> Playlist:
+        """Replace a song by its changed item, or remove the song if ``change`` returns None."""
+        old = next((item for item in self.current.items if item.key == key), None)
+        if old is None:
+            return self.current
+        new = change(old)
         self._find_candidates()
-        items = [after if item is not None and item.key == key else item for item in self._unbanned_items()]
-        return self._fill_gaps(items, Reason.CHOICE)
+        return self._fill_gaps(
+            [new if item is old else item for item in self._remaining_items()], Reason.CHOICE
+        )
 
-    def _unbanned_items(self) -> list[PlaylistItem | None]:
-        """Return the items, with None for songs whose artist was banned since, here or on another page."""
-        banned = self.feedback.is_banned
-        return [None if banned(artist_keys(item.track.artists)) else item for item in self.current.items]
+    def _remaining_items(self) -> list[PlaylistItem | None]:
+        """Return the items, with None for the song that plays and for artists that were banned since."""
+        return [
+            None
+            if self.feedback.is_banned(artist_keys(item.track.artists))
+            or not self._playing.isdisjoint(identity_keys(item.track))
+            else item
+            for item in self.current.items
+        ]
 
     def _find_refresh_reason(self) -> Reason | None:
         """Return the reason for a refresh, or None if none is due."""
@@ -225,33 +271,49 @@ class RollingPlaylist:
         opened = any(item.opened and not item.is_kept for item in self.current.items)
         if opened and unopened < self.settings.unseen_low and any(self._candidates.values()):
             return Reason.UNSEEN
-        played = self.profile.music_seconds - self._music_at_refresh
-        waited = self._now - (self.refreshed_at or 0.0)
-        enough = min(self.settings.profile.first_music_seconds, self.settings.timer_seconds)
-        return Reason.TIMER if waited >= self.settings.timer_seconds and played >= enough else None
+        return Reason.TIMER if self._timer.is_due(self.profile.music_seconds) else None
 
     def _reallocate(self, reason: Reason) -> Playlist:
         """Allocate the slots again, and replace songs as far as the reason allows."""
         self._requested_reason, self.refreshed_at, self.refresh_reason = None, self._now, reason
-        self._music_at_refresh = self.profile.music_seconds
+        self._timer.mark_refreshed(self.profile.music_seconds)
         self.profile.mark_refreshed(self._now)
         self._mix = self.profile.target
-        items = self._unbanned_items()
+        items = self._remaining_items()
         outside = sum(item is not None and item.is_kept and item.genre not in self._mix for item in items)
-        self._slots = allocate_slots(self._mix, max(1, self.settings.size - outside))
+        self._allocate_slots(max(1, self.settings.size - outside))
         # A timer refresh limits the number of swaps until the next refresh.
         self._reclaims_lent_slots = reason is not Reason.TIMER
         if reason is Reason.FILTERS:
             self._find_candidates()
+            self._recent.clear()  # as other songs are wanted, those that do not pass may soon be wanted again
             items = [
-                item
-                if item is None or item.is_kept or not self._unmet_filters(item.track, item.genre)
-                else None
+                item if item is None or item.is_kept or self._is_allowed(item.track) else None
                 for item in items
             ]
         allocator = SlotAllocator(self.settings.size, self._slots, tuple(items))
-        replaceable = find_replaceable(allocator, reason, self.settings.swap_share)
+        replaceable = find_replaceable(allocator, reason, self._max_swaps(reason))
+        if self.filters.included:
+            replaceable = keep_passing(replaceable, self._candidates)
         return self._fill(allocator, replaceable, reason, lend=allocator.size)
+
+    def _allocate_slots(self, count: int) -> None:
+        """Allocate slots to the mix, and the first ones to the genre that plays now."""
+        self._heard_genre, self._reclaims_lent_slots = self.profile.heard_genre, True
+        slots = allocate_slots(self._mix, count)
+        self._slots = reserve_slots(slots, self._heard_genre, self.settings.heard_rows)
+
+    def _max_swaps(self, reason: Reason) -> int:
+        """Return the number of songs that a refresh may replace.
+
+        If no further songs are found, the timer spreads the remaining songs over the time until the first
+        one may return.
+        """
+        max_swaps = floor(self.settings.swap_share * len(self.current.items) + ROUNDING)
+        if reason is not Reason.TIMER or not all(map(self._searches.is_exhausted, self._slots)):
+            return max_swaps
+        left = sum(map(len, self._candidates.values()))
+        return min(max_swaps, ceil(left * self.settings.timer_seconds / self.settings.rest_seconds))
 
     def _fill_gaps(self, items: Sequence[PlaylistItem | None], reason: Reason | None = None) -> Playlist:
         """Fill empty slots, and slots that were lent to another genre until songs of their genre arrive."""
@@ -259,7 +321,7 @@ class RollingPlaylist:
         replaceable = allocator.surplus() if self._reclaims_lent_slots else []
         if reason is None and None in items:
             reason = Reason.CHOICE
-        elif reason is None and not self._shown:
+        elif reason is None and not self.current.items and self.current.reason in BEFORE_SONGS:
             reason = Reason.FIRST if self._slots else Reason.WAITING
         elif reason is None:
             reason = Reason.ARRIVED if items else self.current.reason
@@ -270,20 +332,23 @@ class RollingPlaylist:
     ) -> Playlist:
         """Fill the free and replaceable slots with songs and publish the result."""
         shown_now = (artist_keys(item.track.artists) for item in self.current.items)
-        waiting = {genre for genre in self._slots if self._refill.is_pending(self._query(genre), self._now)}
+        waiting = {genre for genre in self._slots if self._searches.is_pending(genre, self._now)}
         relevance = self.settings.ranking.relevance
         blocked = frozenset().union(*self._recent, *shown_now)
         picked = fill_slots(allocator, replaceable, self._candidates, blocked, waiting, relevance, lend)
         new_items = [self._build_item(track, genre) for track, genre in picked]
         for item in new_items:
-            self._shown |= identity_keys(item.track)
             self._recent.append(artist_keys(item.track.artists))
+        items = place_items(allocator, replaceable, new_items)
+        items = put_first(items, self._heard_genre, self.settings.heard_rows)
+        if reason is Reason.TIMER and not new_items and self._timer.may_reorder:
+            items = rotate(items)
         if new_items:
-            self._find_candidates()
-        return self._publish(place_items(allocator, replaceable, new_items), reason, waiting)
+            self._find_candidates(items)
+        return self._publish(items, reason, waiting)
 
-    def _unmet_filters(self, track: Track, genre: str) -> frozenset[Relaxed]:
-        return unmet_filters(track, self._query(genre), self._today)
+    def _is_allowed(self, track: Track) -> bool:
+        return self.filters.unmet(track, self._today) <= self.filters.included
 
     def _build_item(self, track: Track, genre: str) -> PlaylistItem:
         preference = self.feedback.preference(artist_keys(track.artists))
@@ -291,60 +356,47 @@ class RollingPlaylist:
             track, genre, self.filters, self.profile.seconds_since_leading(genre), preference, self._today
         )
         return PlaylistItem(
-            track, genre, reasons, self._unmet_filters(track, genre), added_in=self.current.number + 1
+            track, genre, reasons, self.filters.unmet(track, self._today), added_in=self.current.number + 1
         )
 
-    def _compute_candidate_state(self) -> tuple[object, ...]:
-        """Return the inputs of the candidates, so that they are computed only after a change."""
-        genres = {**self.profile.target, **self._slots}
-        known: list[object] = []
-        for genre in sorted(genres):  # a pool may lose its first songs while others are appended
-            pool = self._pools.get(genre, ())
-            query = self._query(genre)
-            width, overdue = (
-                len(self._refill.active_queries(query)),
-                self._refill.is_overdue(query, self._now),
-            )
-            known.append((genre, len(pool), pool[-1:], width, overdue))
-        return (known, len(self._shown), self.filters, self._today, self.feedback.revision)
+    def _find_candidates(self, new_items: Sequence[PlaylistItem] = ()) -> None:
+        """Find the songs of each genre that may be shown beside the current and the new ones."""
+        target = self.profile.target
+        items = (*self.current.items, *new_items)
+        listed = {key for item in items for key in identity_keys(item.track)}
+        genres = {**target, **self._slots}
+        self._index.update(self._pools, genres, target, self.filters, listed, self._now, self._today)
 
-    def _find_candidates(self) -> None:
-        """Find the candidates of each genre. If a search is overdue, songs beyond the filters count too."""
-        self._candidate_state, self._candidates = self._compute_candidate_state(), {}
-        for genre in {**self.profile.target, **self._slots}:
-            query = self._query(genre)
-            songs = self._find_passing(genre, self._refill.active_queries(query))
-            if not songs and self._refill.is_overdue(query, self._now):
-                songs = self._find_passing(genre, relaxation_chain(query))
-            self._candidates[genre] = songs
-
-    def _find_passing(self, genre: str, active_queries: Sequence[TrackQuery]) -> list[Candidate]:
-        """Return the songs of a genre that were not shown yet, each with the relaxation that it needs."""
-        target, ranking, songs = self.profile.target, self.settings.ranking, []
-        for track in self._pools.get(genre, ()):
-            artists = artist_keys(track.artists)
-            if not self._shown.isdisjoint(identity_keys(track)) or self.feedback.is_banned(artists):
-                continue
-            passed = (
-                tier
-                for tier, query in enumerate(active_queries)
-                if not unmet_filters(track, query, self._today)
-            )
-            if (tier := next(passed, None)) is not None:
-                preference = self.feedback.preference(artists)
-                points = score(track, active_queries[0], target, self._today, preference, ranking)
-                songs.append((tier, points, track))
-        return songs
+    @property
+    def _candidates(self) -> Mapping[str, Sequence[Candidate]]:
+        return self._index.by_genre
 
     def _publish(self, items: tuple[PlaylistItem, ...], reason: Reason, waiting: Collection[str]) -> Playlist:
         """Return a playlist with these items, or the current one if it is equal."""
         # Kept songs are compared with filters that the user set later.
-        items = tuple(replace(item, relaxed=self._unmet_filters(item.track, item.genre)) for item in items)
-        before, notes = self.current, self._build_notes(items, waiting)
-        if items != before.items or notes != before.notes or self._mix != before.mix:
+        items = tuple(replace(item, relaxed=self.filters.unmet(item.track, self._today)) for item in items)
+        before, notes, beyond = self.current, self._build_notes(items, waiting), self._count_beyond(items)
+        order, order_before = [item.key for item in items], [item.key for item in before.items]
+        if order != order_before:
+            self._timer.mark_changed()
+            if self._is_seen:
+                tracks = [item.track for item in (*before.items, *items)]
+                self.shown.add([track for track in tracks if self._is_allowed(track)], self._now)
+                self.shown.withdraw([track for track in tracks if not self._is_allowed(track)])
+        shown_state = (before.items, before.notes, before.mix, before.beyond)
+        if (items, notes, self._mix, beyond) != shown_state:
             shown_reason = reason if items != before.items or not items else before.reason
-            self.current = Playlist(items, shown_reason, before.number + 1, notes, self._mix)
+            self.current = Playlist(items, shown_reason, before.number + 1, notes, self._mix, beyond)
         return self.current
+
+    def _count_beyond(self, items: Sequence[PlaylistItem]) -> dict[Relaxed, int]:
+        """Count the songs beyond each filter, or return no counts if the playlist is full."""
+        if len(items) >= self.settings.size:
+            return {}
+        banned = self.feedback.is_banned
+        pools = (track for genre in self._slots for track in self._pools.get(genre, ()))
+        unbanned = (track for track in pools if not banned(artist_keys(track.artists)))
+        return dict(count_beyond(unbanned, self.filters, self._today))
 
     def _build_notes(
         self, items: Sequence[PlaylistItem], waiting: Collection[str]
@@ -359,15 +411,11 @@ class RollingPlaylist:
         missing = Counter(self._slots) - Counter(item.genre for item in items)
         found: dict[SearchOutcome, list[str]] = {kind: [] for kind in SearchOutcome}
         for genre in heaviest_first(self._slots):
-            query, candidates = self._query(genre), self._candidates.get(genre, ())
-            if not candidates and self._refill.is_exhausted(query):
-                found[SearchOutcome.ENDED].append(genre)
+            if self._candidates.get(genre):
                 continue
-            if len(self._refill.active_queries(query)) > 1 and not any(
-                tier == 0 for tier, _, _ in candidates
-            ):
-                passing = any(not self._unmet_filters(track, genre) for track in self._pools.get(genre, ()))
-                found[SearchOutcome.SHOWN if passing else SearchOutcome.NONE].append(genre)
-            if genre in waiting and missing[genre] > 0 and not candidates:
+            if self._searches.is_exhausted(genre):
+                known = any(self._is_allowed(track) for track in self._pools.get(genre, ()))
+                found[SearchOutcome.SHOWN if known else SearchOutcome.NONE].append(genre)
+            elif genre in waiting and missing[genre] > 0:
                 found[SearchOutcome.LOOKING].append(genre)
         return (*notes, *build_notes(found, self.filters))

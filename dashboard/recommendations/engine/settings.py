@@ -22,10 +22,16 @@ class PlaylistSettings:
 
     size: int = MAX_ITEMS
     """Songs in the playlist."""
+    heard_rows: int = 3
+    """First rows of the playlist, which the genre that plays now owns. The mix owns the rest."""
     timer_seconds: float = 180.0
     """Seconds after which the timer refreshes the playlist."""
     swap_share: float = 0.6
     """Largest share of the songs that a refresh by the timer replaces."""
+    rest_seconds: float = 2700.0
+    """Seconds after which a song that has left the playlist may return, which is 45 minutes."""
+    reorder_seconds: float = 360.0
+    """Seconds without another song after which the timer changes the order of the songs."""
     unseen_low: int = 5
     """Songs. The playlist is refreshed if fewer songs are unopened, and a search starts if fewer are left in
     a pool."""
@@ -52,7 +58,7 @@ class PlaylistSettings:
             raise ValueError(f"swap_share is {self.swap_share}; it must lie in 0..1")
         if self.pool_depth < 1:
             raise ValueError(f"pool_depth is {self.pool_depth}; it must be at least 1")
-        for name in ("timer_seconds", "retry_seconds"):
+        for name in ("timer_seconds", "retry_seconds", "rest_seconds", "reorder_seconds"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
         for name in ("unseen_low", "patience_seconds"):

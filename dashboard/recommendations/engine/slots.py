@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from math import floor
-from typing import Final
+from itertools import groupby
+from operator import itemgetter
 
 from dashboard.recommendations.domain.genre_mix import heaviest_first, interleave
 from dashboard.recommendations.domain.identity import artist_keys, identity_keys
@@ -14,12 +14,13 @@ from dashboard.recommendations.domain.tracks import Track
 from dashboard.recommendations.engine.playlist import PlaylistItem, Reason
 from dashboard.recommendations.engine.ranking import select_best
 
-Candidate = tuple[int, float, Track]
-"""Tier (number of filter relaxations that the song needs), score, and song."""
+Tier = tuple[bool, float]
+"""Whether the song is beyond a filter, and the time at which it was last shown (minus infinity for never).
+Songs of lower tiers come first: those that pass the filters, and of these the ones shown longest ago."""
+Candidate = tuple[Tier, float, Track]
+"""Tier, score and song."""
 Candidates = Mapping[str, Sequence[Candidate]]
 """Songs that may still be shown, by genre."""
-ROUNDING: Final = 1e-9
-"""Added before a product is rounded down, so that 0.6 * 10 gives 6."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +62,13 @@ class SlotAllocator:
         return surplus[::-1]
 
 
-def find_replaceable(allocator: SlotAllocator, reason: Reason, swap_share: float) -> list[PlaylistItem]:
+def find_replaceable(allocator: SlotAllocator, reason: Reason, max_swaps: int) -> list[PlaylistItem]:
     """Return the songs that a refresh may replace, the first to replace first. Pinned and liked songs stay.
 
     A change of the music replaces songs without a slot in the new mix. A manual refresh replaces all songs.
-    The timer, and filters that all songs pass, replace at most ``swap_share`` of the songs, the oldest
-    first.
+    The timer, and filters that all songs pass, replace at most ``max_swaps`` songs, the oldest first.
     """
     unkept = sorted((item for item in allocator.present if not item.is_kept), key=lambda item: item.added_in)
-    max_swaps = floor(swap_share * len(allocator.present) + ROUNDING)
     if reason is Reason.MANUAL:
         return unkept
     if reason is Reason.UNSEEN:
@@ -80,6 +79,18 @@ def find_replaceable(allocator: SlotAllocator, reason: Reason, swap_share: float
     if reason is Reason.TIMER:
         return sorted(unkept, key=lambda item: item not in surplus)[:max_swaps]
     return surplus
+
+
+def keep_passing(replaceable: Sequence[PlaylistItem], candidates: Candidates) -> list[PlaylistItem]:
+    """Return the songs without those that pass the filters and that only songs beyond them could replace."""
+    passing = Counter({genre: sum(not tier[0] for tier, *_ in found) for genre, found in candidates.items()})
+    kept = []
+    for item in replaceable:
+        if not item.relaxed:
+            passing[item.genre] -= 1
+        if item.relaxed or passing[item.genre] >= 0:
+            kept.append(item)
+    return kept
 
 
 class _Picker:
@@ -96,12 +107,12 @@ class _Picker:
         self.picked: list[tuple[Track, str]] = []
 
     def take(self, genre: str) -> bool:
-        """Select the best song of a genre with the fewest relaxations, or return False without a song."""
+        """Select the best song of a genre in the lowest tier, or return False without a song."""
         free = [
             each for each in self._candidates.get(genre, ()) if self._taken.isdisjoint(identity_keys(each[2]))
         ]
-        for tier in sorted({tier for tier, _, _ in free}):
-            scored = [(points, track) for track_tier, points, track in free if track_tier == tier]
+        for _, group in groupby(sorted(free, key=itemgetter(0)), key=itemgetter(0)):
+            scored = [(points, track) for _, points, track in group]
             track = select_best(scored, self._selected, self._blocked, self._relevance)
             if track is not None:
                 self._selected.append(track)
@@ -177,3 +188,27 @@ def place_items(
     for index, item in zip(indices, new_items, strict=True):
         items[index] = item
     return tuple(item for item in items if item is not None)
+
+
+def put_first(items: Sequence[PlaylistItem], genre: str, rows: int) -> tuple[PlaylistItem, ...]:
+    """Return the songs with those of a genre in the first rows, else in their order.
+
+    Pinned and liked songs keep their rows.
+    """
+    free = [row for row, item in enumerate(items) if not item.is_kept]
+    fitting = [row for row in free if items[row].genre == genre][: sum(row < rows for row in free)]
+    ordered = list(items)
+    for row, source in zip(free, [*fitting, *(row for row in free if row not in fitting)], strict=True):
+        ordered[row] = items[source]
+    return tuple(ordered)
+
+
+def rotate(items: Sequence[PlaylistItem]) -> tuple[PlaylistItem, ...]:
+    """Return the songs in another order. Each genre keeps its slots, and pinned and liked songs stay."""
+    rotated = list(items)
+    for genre in {item.genre for item in items}:
+        places = [place for place, item in enumerate(items) if item.genre == genre and not item.is_kept]
+        step = max(1, len(places) // 3)
+        for place, source in zip(places, [*places[step:], *places[:step]], strict=True):
+            rotated[place] = items[source]
+    return tuple(rotated)

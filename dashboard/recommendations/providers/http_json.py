@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from dashboard.recommendations.providers.base import Clock, ProviderResult, Status
 from models.common.concurrency import parse_retry_after
 from models.common.proxies import find_proxy
+from models.common.text import format_count
 
 if TYPE_CHECKING:
     import requests
@@ -207,14 +208,8 @@ _STATUS_BY_CODE: Final = {
 def format_duration(seconds: float) -> str:
     """Format a time span for people, rounded up: ``25 seconds``, ``4 minutes``, ``7 hours``."""
     if seconds <= 90:
-        return _format_count(math.ceil(max(seconds, 1)), "second")
+        return format_count(math.ceil(max(seconds, 1)), "second")
     minutes = math.ceil(seconds / 60)
     return (
-        _format_count(minutes, "minute")
-        if minutes <= 90
-        else _format_count(math.ceil(seconds / 3600), "hour")
+        format_count(minutes, "minute") if minutes <= 90 else format_count(math.ceil(seconds / 3600), "hour")
     )
-
-
-def _format_count(number: int, unit: str) -> str:
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

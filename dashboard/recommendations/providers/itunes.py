@@ -122,12 +122,12 @@ def parse_tracks(body: Mapping[str, Any], query: TrackQuery, today: date) -> tup
     Songs that are only announced are left out.
     """
     found: dict[str, Track] = {}
-    since = query.range.since(today)
+    since, until = query.range.since(today), query.range.until or today
     for rank, row in enumerate(parse_rows(body["results"])[:MAX_RESULTS]):
         track = _track(row, query, rank)
         if track is None or (track.published is not None and track.published > today):
             continue
-        if since is not None and (track.published is None or track.published < since):
+        if since is not None and (track.published is None or not since <= track.published <= until):
             continue
         found.setdefault(track.url, track)
     return tuple(found.values())

@@ -7,14 +7,14 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
 from dashboard.environment import ITUNES_VARIABLE, SPOTIFY_VARIABLES, YOUTUBE_VARIABLE
-from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery, relax
+from dashboard.recommendations.domain.tracks import INSTRUMENTAL, Relaxed, Track, TrackQuery
 from dashboard.recommendations.providers.background import Pending
 from dashboard.recommendations.providers.base import Clock, ProviderResult, SongProvider
 from dashboard.recommendations.providers.catalog.provider import CatalogProvider
@@ -83,6 +83,11 @@ class ProviderGroup:
         """Names of all providers, the bundled catalog last."""
         return tuple(provider.name for provider in (*self._live, self._bundled))
 
+    @property
+    def has_live(self) -> bool:
+        """True if a remote provider is set up."""
+        return bool(self._live)
+
     def search(
         self, query: TrackQuery, seconds: float = DEADLINE_SECONDS, *, for_person: bool = False
     ) -> CombinedResult:
@@ -101,9 +106,13 @@ class ProviderGroup:
     def start(
         self, query: TrackQuery, seconds: float = DEADLINE_SECONDS, *, for_person: bool = False
     ) -> Pending[CombinedResult]:
-        """Start ``search`` in the background. Each remote provider has a thread of its own."""
+        """Start ``search`` in the background. Each remote provider has a thread of its own.
+
+        Only the bundled catalog knows which songs have no lyrics.
+        """
         deadline = self._clock.monotonic() + seconds
-        searches = {each.name: each.start(query, deadline, for_person=for_person) for each in self._live}
+        live = () if query.language == INSTRUMENTAL else self._live
+        searches = {each.name: each.start(query, deadline, for_person=for_person) for each in live}
         work = [future for search in searches.values() for future in search.work]
 
         def join() -> CombinedResult:
@@ -125,18 +134,9 @@ class ProviderGroup:
         relaxed = frozenset[Relaxed]().union(*(result.relaxed for result in (*answers.values(), bundled)))
         return CombinedResult(tracks, answers | {self._bundled.name: bundled}, relaxed)
 
-    def search_relaxed(
-        self, query: TrackQuery, seconds: float = DEADLINE_SECONDS, *, for_person: bool = False
-    ) -> CombinedResult:
-        """Search like ``search``, and relax one filter after the other until there are songs."""
-        deadline = self._clock.monotonic() + seconds
-        answer, relaxed = self.search(query, seconds, for_person=for_person), frozenset[Relaxed]()
-        while not answer.tracks and (step := relax(query)):
-            query, step_relaxed = step
-            relaxed |= {step_relaxed}
-            left = max(0.0, deadline - self._clock.monotonic())
-            answer = self.search(query, left, for_person=for_person)
-        return replace(answer, relaxed=answer.relaxed | relaxed)
+    def bundled_songs(self, genre: str, limit: int) -> tuple[Track, ...]:
+        """Return the songs of a genre in the bundled catalog, of any language and age."""
+        return self._bundled.search(TrackQuery(genre, limit=limit), self._clock.monotonic()).tracks
 
 
 def build_providers(

@@ -16,7 +16,7 @@ from dashboard.components.next_songs import next_songs_data
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.i18n.translator import Translator, load_texts
 from dashboard.recommendations.domain.localized import localize
-from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track
+from dashboard.recommendations.domain.tracks import INSTRUMENTAL, Relaxed, ReleaseRange, Track
 from dashboard.recommendations.engine.feedback import ArtistFeedback, FeedbackStore
 from dashboard.recommendations.engine.listening_profile import ListeningProfile
 from dashboard.recommendations.engine.playlist import (
@@ -150,6 +150,22 @@ def test_a_sentence_about_several_genres_appears_once() -> None:
     assert of_age == "hip hop, metal: no songs of this age (Last month) were found."
 
 
+def test_songs_beyond_the_filters_are_offered_with_their_number() -> None:
+    now = replace(situation(), filters=Filters("ko", ReleaseRange.YEAR))
+    short = replace(playlist(jazz=1.0), beyond={Relaxed.RANGE: 3, Relaxed.LANGUAGE: 12})
+    assert data_of(short, now)["more"] == [
+        {"key": "language", "label": "Include other languages (12)"},
+        {"key": "range", "label": "Include older songs (3)"},
+    ]
+    decade = replace(now, filters=Filters("ko", ReleaseRange.FROM_1990))
+    assert data_of(short, decade)["more"][1] == {"key": "range", "label": "Include other years (3)"}
+    included = replace(now, filters=replace(now.filters, included=frozenset({Relaxed.LANGUAGE})))
+    assert data_of(replace(short, beyond={}), included)["more"] == [
+        {"key": "language", "label": "Leave out other languages"}
+    ]
+    assert data_of(short, replace(now, muted=True))["more"] == [], "a muted list does not change"
+
+
 def test_the_mix_is_named_and_coloured_heaviest_first() -> None:
     data = data_of(playlist(rock=0.25, hiphop=0.75), situation())
     assert [(part["name"], part["percent"]) for part in data["mix"]] == [("hip hop", "75%"), ("rock", "25%")]
@@ -179,16 +195,13 @@ def test_a_song_is_laid_out_with_its_links_marks_and_reasons() -> None:
         situation(),
     )
     (song,) = data["songs"]
-    assert data["notes"] == [
-        "Looking for more songs: metal.",
-        "A filter was widened for some songs: age, language.",
-    ]
+    assert data["notes"] == ["Looking for more songs: metal."]
     assert song["published"] == "2019-05-22"
     assert song["reason"] == (
         "Because metal played in the last few minutes, because you liked songs by this artist, "
         "in another language: Japanese, older than a week"
     )
-    assert song["relaxed"] == "Widened: age, language"
+    assert song["relaxed"] == "Outside your filters: age, language"
     assert [(link["service"], link["tooltip"]) for link in song["links"]] == [
         ("YouTube", ""),
         ("Spotify", "Search on Spotify"),
@@ -274,7 +287,7 @@ def test_every_status_has_a_sentence_of_its_own(language: str) -> None:
 
 def test_providers_without_a_key_and_waits_are_shown() -> None:
     limited = ProviderResult(status=Status.RATE_LIMITED, retry_at=NOW + timedelta(minutes=4, seconds=5))
-    relaxed = ProviderResult(relaxed=frozenset({Relaxed.RANGE}))
+    relaxed = ProviderResult(relaxed=frozenset({Relaxed.GENRE}))
     reports = {"YouTube": ProviderReport(limited, 0), OWN_LIST: ProviderReport(relaxed, 12)}
     shown = data_of(playlist(), situation(reports=reports))["providers"]
     assert [(each["name"], each["tone"], each["status"]) for each in shown] == [
@@ -283,7 +296,7 @@ def test_providers_without_a_key_and_waits_are_shown() -> None:
         (
             "Overheard's own list",
             "fine",
-            "Songs: 12. No songs are new enough.",
+            "Songs: 12. No artist of this genre is known, so the songs were found by keywords.",
         ),
     ]
 
@@ -319,6 +332,7 @@ def test_every_sentence_of_engine_and_choices_exists_in_every_language() -> None
     today, old = NOW.date(), replace(TRACK, published=date(1970, 1, 1))
     tracks = [old, replace(old, language=None), replace(old, language="de"), replace(old, published=None)]
     tracks.append(replace(old, language="ko", language_source="script"))
+    tracks.append(replace(old, language=INSTRUMENTAL, language_source="provider"))
     sentences = {
         part
         for track in tracks

@@ -127,8 +127,25 @@ def test_losses_and_latency_are_shown(page: Page, analyzer: FakeAnalyzer) -> Non
 def test_the_title_of_a_station_is_shown_beside_its_name(page: Page, analyzer: FakeAnalyzer) -> None:
     analyzer.send("title", title="Take Five")
     expect(page.get_by_test_id("title")).to_contain_text("Take Five")
+    expect(page.get_by_test_id("artist")).to_be_empty()
     analyzer.send("title", title="")
-    expect(page.get_by_test_id("title")).to_be_empty()
+    expect(page.get_by_test_id("title")).to_have_text("")
+
+
+def test_song_and_artist_are_shown_apart_if_they_are_known(page: Page, analyzer: FakeAnalyzer) -> None:
+    analyzer.send("title", title="Miles Davis - So What", artist="Miles Davis", song="So What")
+    expect(page.get_by_test_id("song")).to_have_text("So What")
+    expect(page.get_by_test_id("artist")).to_have_text("Miles Davis")
+    song, artist = (page.get_by_test_id(name).bounding_box() for name in ("song", "artist"))
+    expect(page.get_by_test_id("title")).to_have_attribute("title", "Miles Davis - So What")
+    assert song is not None
+    assert artist is not None
+    assert artist["y"] >= song["y"] + song["height"] - 1, "the artist must be below the song"
+    analyzer.send("title", title="News")
+    expect(page.get_by_test_id("song")).to_have_text(
+        "\N{LEFT DOUBLE QUOTATION MARK}News\N{RIGHT DOUBLE QUOTATION MARK}"
+    )
+    expect(page.get_by_test_id("artist")).to_be_empty()
 
 
 def test_page_recovers_when_the_analyzer_comes_back(page: Page, analyzer: FakeAnalyzer) -> None:
@@ -324,7 +341,7 @@ def test_nothing_is_wider_than_the_window(open_tab: OpenTab, analyzer: FakeAnaly
     analyzer.source = "https://radio.example/" + "a-long-name" * 12
     page = open_live(open_tab, analyzer, locale=locale, viewport={"width": 320, "height": 900})
     analyzer.estimate("classical", 0.92)
-    analyzer.send("title", title="A" * 150)
+    analyzer.send("title", title="A" * 200, artist="B" * 200, song="A" * 200)
     expect(page.get_by_test_id("genre")).to_have_attribute("data-label", "classical", timeout=PATIENCE_MS)
     for width in (320, 390, 2560):
         page.set_viewport_size({"width": width, "height": 900})

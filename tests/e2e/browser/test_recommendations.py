@@ -12,7 +12,6 @@ from dashboard.recommendations.providers.catalog import songs as catalog
 from tests.support.analyzer_server import FakeAnalyzer
 from tests.support.browser import (
     PATIENCE_MS,
-    ROWS,
     TWO_FRAMES,
     OpenTab,
     read_titles,
@@ -101,21 +100,64 @@ def test_filters_change_the_list_and_stand_after_a_visit_elsewhere(
     )
     language.click()
     page.get_by_role("option", name="한국어").click()
-    expect(cards.locator(".title[lang=ko]")).not_to_have_count(0, timeout=PATIENCE_MS)
-    english = page.locator("li:has(.title[lang=en])")
-    unmarked = page.locator("li:has(.title[lang=en]):has(.relaxed[hidden])")
-    expect(unmarked).to_have_count(0, timeout=PATIENCE_MS)
-    assert english.count() < ROWS / 2, "only where no other Korean song was left"
+    korean, foreign = (cards.locator(f".title{each}") for each in ("[lang=ko]", ":not([lang=ko])"))
+    expect(korean).not_to_have_count(0, timeout=PATIENCE_MS)
+    expect(foreign).to_have_count(0, timeout=PATIENCE_MS)
     age.click()
-    page.get_by_role("option", name="Last week").click()
-    expect(cards.locator(".relaxed").first).to_contain_text("Widened:", timeout=PATIENCE_MS)
-    expect(page.get_by_test_id("song-notes")).to_contain_text("A filter was widened for some songs: age")
+    expect(page.get_by_role("option", name="1990s")).to_be_visible()
+    expect(page.get_by_role("option", name="Last week")).to_have_count(0)
+    expect(page.get_by_test_id("songs")).to_contain_text("need a service that is set up")
+    page.get_by_role("option", name="Before 1950").click()
+    expect(cards).to_have_count(0, timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("song-notes")).to_contain_text("no songs of this language and age")
+    more = page.get_by_test_id("song-more").get_by_role("button", name="other years")
+    expect(more).to_have_text(re.compile(r"^Include other years \(\d+\)$"))
+    more.focus()
+    page.keyboard.press("Enter")
+    expect(more).to_have_text("Leave out other years", timeout=PATIENCE_MS)
+    expect(more).to_be_focused()
+    expect(cards.locator(".relaxed").first).to_have_text("Outside your filters: age", timeout=PATIENCE_MS)
+    expect(foreign).to_have_count(0)
+    more.click()
+    expect(cards).to_have_count(0, timeout=PATIENCE_MS)
     page.get_by_role("link", name="History").click()
     expect(page.get_by_test_id("songs")).to_have_count(0, timeout=PATIENCE_MS)
     page.get_by_role("link", name="For you").click()
     expect(page.get_by_test_id("songs")).to_be_visible(timeout=PATIENCE_MS)
     expect(language).to_have_value("한국어", timeout=PATIENCE_MS)
-    expect(age).to_have_value("Last week")
+    expect(age).to_have_value("Before 1950")
+
+
+def test_the_language_of_the_reader_comes_first_and_english_beside_it(
+    open_tab: OpenTab, analyzer: FakeAnalyzer
+) -> None:
+    """Regression: whoever read the page, most rock songs were Korean or Japanese."""
+    page = wait_until_open(open_tab("for_you", locale="ja-JP"), analyzer)
+    cards = show_songs(page, analyzer, "rock")
+    expect(page.get_by_role("combobox", name="曲の言語")).to_have_value(re.compile("^自動.日本語、English$"))
+    languages = cards.locator(".title").evaluate_all("(titles) => titles.map((title) => title.lang)")
+    assert set(languages) <= {"ja", "en"}
+    assert languages[0] == "ja"
+    analyzer.send("title", title="Кино - Группа крови")
+    expect(page.get_by_role("combobox", name="曲の言語")).to_have_value(
+        re.compile("^自動.Русский、日本語、English$"), timeout=PATIENCE_MS
+    )
+
+
+def test_the_server_knows_whether_the_page_is_seen(page: Page, analyzer: FakeAnalyzer) -> None:
+    """The timer that replaces songs stands while nobody sees them."""
+    show_songs(page, analyzer, "pop")
+    songs = page.get_by_test_id("songs")
+    expect(songs).to_have_attribute("data-seen", "true")
+    for state, seen in (("hidden", "false"), ("visible", "true"), ("hidden", "false")):
+        page.evaluate(
+            """(state) => {
+              Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+              document.dispatchEvent(new Event("visibilitychange"));
+            }""",
+            state,
+        )
+        expect(songs).to_have_attribute("data-seen", seen, timeout=PATIENCE_MS)
 
 
 def test_a_song_that_was_opened_counts(page: Page, analyzer: FakeAnalyzer) -> None:

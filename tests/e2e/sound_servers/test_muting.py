@@ -93,7 +93,7 @@ def test_a_muted_application_is_named(server: SoundServer) -> None:
         overheard.state(*SOUNDING)
         server.run("pactl", "set-sink-input-mute", stream, "1")
         muted = wait_for_state_code(overheard, "muted")
-        assert "application Player  (22050 Hz, 1 channels; muted, unmute it with: pactl" in list_devices(
+        assert "application Player  (22050 Hz, 1 channel; muted, unmute it with: pactl" in list_devices(
             server
         )
         unmute(server, muted)

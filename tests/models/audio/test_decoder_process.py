@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from models.audio import decoder_process
-from models.audio.decoder_process import CAN_FORK, DecoderCrashError, DecoderProcess
+from models.audio.decoder_process import CAN_FORK, DecoderCrashError, DecoderProcess, share_server
 from models.audio.decoder_server import MAX_REQUEST_BYTES
 from models.audio.isolated import FILE_JOB, IsolatedAudioFile
 from models.errors import AudioError
@@ -125,6 +125,53 @@ def test_the_server_is_started_again_after_its_end(long: dict[str, str]) -> None
         assert sum(1 for _ in messages) > 300, "a decoder goes on without the server"
     with closing(DecoderProcess(FILE_JOB, long, "x")) as decoder:
         assert sum(1 for _ in decoder.messages()) > 300
+
+
+CHILD = """
+import sys
+from models.audio.decoder_process import DecoderProcess, use_server
+from models.audio.isolated import FILE_JOB
+use_server(int(sys.argv[1]))
+for line in sys.stdin:
+    decoder = DecoderProcess(FILE_JOB, {long!r}, "x")
+    messages = decoder.messages(); next(messages); next(messages)
+    print("ready", flush=True)
+"""
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="needs Linux")
+def test_child_processes_share_one_server_while_it_runs(long: dict[str, str]) -> None:
+    (server,) = children()
+    descriptor = share_server()
+    assert descriptor is not None
+    command = [sys.executable, "-c", CHILD.format(long=long), str(descriptor)]
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    command, pass_fds=[descriptor], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                )
+            )
+            for _ in range(2)
+        ]
+
+        def start_decoders() -> None:
+            for process in processes:
+                print("start", file=process.stdin, flush=True)
+                assert process.stdout is not None
+                assert process.stdout.readline() == "ready\n"
+
+        start_decoders()
+        assert len(server.children()) == 2
+        start_decoders()
+        wait_until(lambda: len(server.children()) == 2)  # each child replaces its decoder
+        processes[0].kill()
+        wait_until(lambda: len(server.children()) == 1)
+        server.kill()
+        server.wait()
+        del processes[0]
+        start_decoders()
+        assert len(psutil.Process(processes[0].pid).children()) == 1, "a server of its own"
 
 
 @pytest.mark.skipif(not CAN_FORK, reason="needs Linux")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import wave
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from models.audio.file import AudioFile, decode_file
+from models.audio.isolated import IsolatedAudioFile
 from models.audio.samples import Samples
 from models.errors import AudioError
 from realtime.config import Settings
@@ -76,3 +78,30 @@ def test_a_file_without_samples_is_refused(tmp_path: Path) -> None:
         file.setframerate(RATE)
     with pytest.raises(AudioError, match=r"empty\.wav contains no audio that FFmpeg can decode"):
         decode_file(str(path), RATE)
+
+
+@pytest.mark.parametrize("suffix", ["flac", "ogg"])
+def test_artist_and_title_come_from_the_tags(suffix: str, tmp_path: Path) -> None:
+    """Ogg has its tags in the stream. Text of others is cleaned."""
+    import av
+
+    path = tmp_path / f"a.{suffix}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("flac", rate=22_050, layout="mono")
+        container.metadata.update({"ARTIST": "Björk\x1b[31m", "title": " Jóga " + "x" * 500})
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.int16), "s16", "mono")
+        frame.sample_rate, frame.pts, frame.time_base = 22_050, 0, Fraction(1, 22_050)
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    plain, isolated = AudioFile(str(path)), IsolatedAudioFile(str(path))
+    try:
+        assert plain.metadata == isolated.metadata
+        assert plain.metadata.artist == "Björk [31m"
+        assert plain.metadata.title.startswith("Jóga xxx")
+        assert len(plain.metadata.title) == 200
+    finally:
+        plain.close()
+        isolated.close()
+    file = AudioFile(str(write(tmp_path / "bare.wav", np.zeros(4096), 22_050)))
+    assert file.metadata == ("", "")
+    file.close()

@@ -13,7 +13,8 @@ from models.common.child_guard import guard_children
 from tests.support.waiting import wait_until
 
 PROGRAM = """
-import subprocess, sys
+import signal, subprocess, sys
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # a shell ignores it for programs in the background
 from models.common.child_guard import guard_children
 single = subprocess.Popen(["sleep", "600"])
 group = subprocess.Popen(["sh", "-c", "sleep 600 & sleep 600"], start_new_session=True)

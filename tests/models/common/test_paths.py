@@ -226,3 +226,5 @@ def test_files_of_a_table_lie_in_the_folder_of_its_name_or_beside_it(tmp_path: P
     (tmp_path / "clips" / "a.wav").touch()
     assert resolve_beside(table, "a.wav") == tmp_path / "clips" / "a.wav"
     assert resolve_beside(table, "b.wav") == tmp_path / "b.wav"  # also while it is missing
+    for name in ("x" * 300, "x/" * 9_000, "a\0b"):  # an OSError or a ValueError came from the search
+        assert resolve_beside(table, name) == tmp_path / name

@@ -14,8 +14,10 @@ from models.common.text import (
     clean_text,
     decode_text,
     escape_formula,
+    escape_path,
     escape_unprintable,
     first_line,
+    format_count,
     format_seconds,
     replace_surrogates,
     shorten,
@@ -59,6 +61,16 @@ def test_control_characters_become_spaces_or_question_marks(text: str, spaces: s
 
 def test_a_file_name_is_printed_with_escapes_and_keeps_its_spaces() -> None:
     assert escape_unprintable("a  \x1b[2J\udcff\u202e.mp3") == r"a  \x1b[2J\udcff\u202e.mp3"
+
+
+@given(ANYTHING)
+def test_a_path_in_a_message_is_one_line_that_steers_nothing(path: str) -> None:
+    shown = escape_path(path)
+    shown.encode("utf-8")
+    assert len(shown.splitlines()) <= 1
+    assert not BIDI & set(shown)
+    assert not [sign for sign in shown if unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")]
+    assert shown == path or len(shown) > len(path)
 
 
 @given(ANYTHING)
@@ -168,3 +180,11 @@ def test_durations_are_rounded_down() -> None:
     assert format_seconds(4.969) == "4.96 s"
     assert format_seconds(59.999) == "59.99 s"
     assert format_seconds(200.9) == "3 min 20 s"
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(0, "0 clients"), (1, "1 client"), (2, "2 clients"), (1_200, "1,200 clients")],
+)
+def test_a_count_agrees_with_its_noun(number: int, expected: str) -> None:
+    assert format_count(number, "client") == expected

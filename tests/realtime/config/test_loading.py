@@ -114,6 +114,35 @@ def test_a_wrong_file_is_explained(tmp_path: Path, content: str, error: str) -> 
         load("--config", write(tmp_path / "s.toml", content))
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[server]\nport = '{}'", "[server]\n{} = 1", "[{}]\na = 1", "{} = 1", "[server]\nport = [['{}']]",
+        "[server]\nhost = {{a = '{}'}}",
+    ],
+)  # fmt: skip
+def test_long_keys_and_values_are_cut_in_the_error(tmp_path: Path, content: str) -> None:
+    """A file that is not one of settings filled the terminal."""
+    path = write(tmp_path / "s.toml", content.format("9" * 3_000))
+    with pytest.raises(SettingsError) as error:
+        load("--config", path)
+    assert "999" in str(error.value)
+    assert "99" * 100 not in str(error.value)
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "0x" + "f" * 5_000, "-" + "9" * 4_000, str(2**64)])
+@pytest.mark.parametrize(
+    "setting", ["[server]\nhost", "[server]\nport", "[source]\nspeed", "[source]\nsource", "x"]
+)
+def test_an_integer_that_fits_nowhere_is_one_sentence(tmp_path: Path, setting: str, number: str) -> None:
+    """It became an OverflowError, or could not even be printed."""
+    path = write(tmp_path / "s.toml", f"{setting} = {number}")
+    with pytest.raises(
+        SettingsError, match="is not valid TOML: it has an integer beyond 18446744073709551615"
+    ):
+        load("--config", path)
+
+
 def test_a_missing_file_that_was_named_is_an_error() -> None:
     with pytest.raises(SettingsError, match="cannot read the settings file"):
         load("--config", "/nonexistent/s.toml")

@@ -83,7 +83,7 @@ def test_folders_that_cannot_be_scored(tmp_path: Path) -> None:
     (tmp_path / "Rock").mkdir()
     (tmp_path / "Rock" / "a.wav").write_text("no sound")
     message = main_error("evaluate", "folder", str(tmp_path))
-    assert "has no audio that can be scored; 1 files skipped; the first, Rock/a.wav: " in message
+    assert "has no audio that can be scored; 1 file skipped; the first, Rock/a.wav: " in message
     (tmp_path / "polka").mkdir()
     message = main_error("evaluate", "folder", str(tmp_path))
     assert message.endswith(

@@ -157,7 +157,7 @@ def test_splits_that_cannot_be_scored(tmp_path: Path) -> None:
     assert error_of("--split-table", table).endswith("assigns tracks to splits; give --split too")
     assert error_of("--split", "dev") == f"{table} has no split 'dev'; its splits are test, train"
     assert error_of("--split", "test").startswith(
-        f"none of the 1 tracks of split 'test' in {table} is among the 1 tracks in {file}"
+        f"none of 1 track of split 'test' in {table} is among the 1 track in {file}"
     )
     (tmp_path / "tracks.csv").write_text("track_id,split\n")
     assert "lacks the column fault_filtered_split" in error_of("--split", "test")

@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from models.common.ray import require_ray
@@ -24,9 +26,11 @@ from realtime.monitoring.group_clients import (
     raise_file_limit,
 )
 from realtime.monitoring.stations import Station
+from tests.support.audio import tone, write
 from tests.support.cli import error_message
 from tests.support.stations import ANALYSIS_SETTINGS, UNREACHABLE_GROUP
 from tests.support.stream_servers import Answer, web_server
+from tests.support.waiting import wait_until
 
 
 async def until_lost(feed: GroupClient) -> str:
@@ -78,6 +82,38 @@ def test_a_child_without_messages_is_kept_until_it_hangs() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_groups_share_the_server_of_their_decoders(tmp_path: Path) -> None:
+    """A server for each group took 26 MB."""
+    sound = write(tmp_path / "t.mp3", tone(440, 2, 44_100), 44_100, "libmp3lame").read_bytes()
+    with web_server({"live": Answer(sound, length=False, hang=True)}) as server:
+        groups = [
+            ProcessGroupClient((Station(name, server.url("live")),), ANALYSIS_SETTINGS) for name in "ab"
+        ]
+
+        def count_servers() -> tuple[int, int]:
+            """Return the number of servers, and of decoders that they forked."""
+            parents = {}
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.NoSuchProcess):  # a decoder that has just ended
+                    if "models.audio.decoder_server" in process.cmdline():
+                        parents[process.pid] = process.ppid()
+            decoders = sum(parent in parents for parent in parents.values())
+            return len(parents) - decoders, decoders
+
+        async def listen() -> None:
+            try:
+                for group in groups:
+                    await group.take()
+                await asyncio.to_thread(wait_until, lambda: count_servers() == (1, 2))
+            finally:
+                for group in groups:
+                    await group.close()
+
+        asyncio.run(listen())
+        wait_until(lambda: count_servers() == (1, 0))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 def test_a_process_that_cannot_start_is_a_lost_group() -> None:
     """With more groups than open files allowed, the whole monitor once ended."""
     import resource
@@ -118,8 +154,8 @@ def test_files_enough_for_all_groups_are_allowed_or_the_start_is_refused(tmp_pat
         [*command, "monitor", str(path)], capture_output=True, text=True, timeout=60, check=False
     )
     assert error_message(done) == (
-        "overheard monitor: 20 groups of stations and 64 clients need 288 open files, but this system allows "
-        "150; raise the limit with ulimit -n, or increase group_size"
+        "overheard monitor: 288 open files are needed for 20 groups of stations and 64 clients, but this "
+        "system allows 150; raise the limit with ulimit -n, or increase group_size"
     )
 
 

@@ -14,7 +14,7 @@ from realtime.network.icy import (
     format_tag_title,
     parse_stream_title,
 )
-from tests.support.waiting import at_most
+from tests.support.waiting import computes_at_most
 
 
 def block(text: bytes) -> bytes:
@@ -129,7 +129,7 @@ def test_text_is_utf_8_where_it_can_be() -> None:
 )
 def test_a_hostile_title_takes_no_time(piece: bytes) -> None:
     """A block has at most 4080 bytes, but tags of Ogg streams have no limit."""
-    with at_most(1):
+    with computes_at_most(1):
         parse_stream_title(b"StreamTitle='" + piece * (1_000_000 // len(piece)))
         format_tag_title({"title": piece.decode() * 1_000_000})
 

@@ -21,7 +21,7 @@ from tests.support.audio import tone, write
 from tests.support.clock import VirtualClock
 from tests.support.stream_servers import Answer, web_server
 from tests.support.streams import RATE, join_samples, opening_error
-from tests.support.waiting import at_most
+from tests.support.waiting import computes_at_most
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ PIECES = [
 @example('#EXT-X-STREAM-INF:A="' * 3_000)
 @example("#EXT-X-STREAM-INF:A=1\n" * 50_000)
 def test_a_hostile_playlist_takes_no_time(text: str) -> None:
-    with at_most(1):
+    with computes_at_most(1):
         parse_playlist("<" + text)
         parse_playlist(text)
         list_audio_playlists(text)

@@ -7,6 +7,7 @@ import contextlib
 import json
 import socket
 import struct
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,11 +16,14 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.frames import CloseCode
 
+from realtime.protocol.requests import HistoryControl, Outcome
 from realtime.server.limits import ServerLimits
 from realtime.server.websocket import EstimateServer
 from tests.support.waiting import at_most
 from tests.support.websocket_client import (
+    BEARER,
     HANDSHAKE,
+    TOKEN,
     check_log,
     check_still_serves,
     estimate,
@@ -228,6 +232,46 @@ def test_the_bytes_of_pings_and_fragments_are_limited(piece: bytes, caplog: pyte
             await check_still_serves(estimates, other)
 
     serve(scenario)
+    check_log(caplog)
+
+
+class SlowHistory:
+    """History whose document takes a moment, in which more bytes of the client arrive."""
+
+    def read_document(self, session: str) -> tuple[int, str]:
+        time.sleep(0.05)
+        return 200, "{}"
+
+    def handle_control(self, control: HistoryControl) -> Outcome:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/metrics", "/history", "/nothing"])
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(
+    "more", [b"zz\r\n", frame(0x70 | FINAL | TEXT, b"x"), frame(FINAL | CONTINUATION), b"\x81\5hello"]
+)
+def test_bytes_between_a_request_and_its_response_are_no_traceback(
+    path: str, at_once: bool, more: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The library closed the connection, and then logged a failed assertion about the response."""
+    head = HANDSHAKE.replace(b"GET /", f"GET {path}".encode()).replace(
+        b"\r\n\r\n", f"\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
+    )
+
+    async def scenario(estimates: EstimateServer, url: str) -> None:
+        async with connect(url, additional_headers=BEARER) as other:
+            await receive(other)
+            reader, writer = await open_raw(url, head + more if at_once else head)
+            if not at_once:
+                await asyncio.sleep(0.01)
+                writer.write(more)
+            await read_rest(reader)
+            writer.close()
+            await wait_for_clients(estimates, 1)
+            await check_still_serves(estimates, other)
+
+    serve(scenario, token=TOKEN, history=SlowHistory())
     check_log(caplog)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
@@ -117,3 +118,26 @@ def test_the_log_has_the_last_lines_without_secrets_and_tracebacks() -> None:
     assert lines[-2].endswith(" WARNING the token is (secret) and ?[31m more")
     assert len(lines[-1]) < 700
     assert "a reason" not in buffer.to_json(), "the page must not show tracebacks"
+
+
+def test_what_is_playing_needs_the_token_of_a_client_only() -> None:
+    """The page of ``overheard run`` has a token of its own, which other programs do not know."""
+    document: dict[str, Any] | None = {"source": "a", "model": "m", "windows": 2, "embedding": [0.6, 0.8]}
+
+    async def scenario(server: EstimateServer, url: str) -> None:
+        nonlocal document
+        status, kind, body = await asyncio.to_thread(http_get, url + "/sound", {})
+        assert (status, kind, json.loads(body)) == (200, "application/json", document)
+        for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+            assert (await asyncio.to_thread(http_get, url + "/sound", headers))[0] == 403
+        document = None
+        status, _, body = await asyncio.to_thread(http_get, url + "/sound", {})
+        assert (status, "is paused" in body) == (404, True)
+
+    async def with_token(server: EstimateServer, url: str) -> None:
+        assert (await asyncio.to_thread(http_get, url + "/sound", {}))[0] == 401
+        bearer = {"Authorization": f"Bearer {TOKEN}"}
+        assert (await asyncio.to_thread(http_get, url + "/sound", bearer))[0] == 404
+
+    serve_privileged(scenario, sound=lambda: document)
+    serve_privileged(with_token, control_token="", token=TOKEN)

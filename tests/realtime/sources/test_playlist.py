@@ -58,6 +58,22 @@ def test_stations_of_a_playlist_are_tried_in_turn_and_have_its_name(tmp_path: Pa
         ("#EXTM3U\n", "is a playlist without an address"),
         ("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.ts\n", "is an HLS playlist, which is played from"),
         ("file:///a%00b\nsong%00.mp3\n", r"nothing in .*list\.m3u can be played: .*embedded null byte"),
+        (
+            "a" * 9_000 + "\n",
+            r"nothing in .*list\.m3u can be played: cannot read .*aaa…: File name too long$",
+        ),
+        (
+            "a/" * 9_000 + "\n",
+            r"nothing in .*list\.m3u can be played: cannot read .*a/a/?…: File name too long$",
+        ),
+        (
+            "a" * 300 + "\nmissing.wav\n",
+            r"nothing in .*list\.m3u can be played: cannot read .*: File name too long$",
+        ),
+        (
+            "a\x7f\u202e.wav\n",
+            r"nothing in .*list\.m3u can be played: .*a\\x7f\\u202e\.wav does not exist$",
+        ),
         ("missing.wav\n", r"nothing in .*list\.m3u can be played: .*missing.wav does not exist"),
         ("list.m3u\n", r"nothing in .*list\.m3u can be played: .*list.m3u is not audio"),
         ("http://[half\n", r"nothing in .*list\.m3u can be played: the network address is not valid"),
@@ -66,5 +82,6 @@ def test_stations_of_a_playlist_are_tried_in_turn_and_have_its_name(tmp_path: Pa
 )
 def test_a_playlist_that_cannot_be_played_is_explained(tmp_path: Path, content: str, expected: str) -> None:
     (tmp_path / "list.m3u").write_text(content)
-    with pytest.raises(SourceError, match=expected):
+    with pytest.raises(SourceError, match=expected) as error:
         open_source(str(tmp_path / "list.m3u"), 0.0, VirtualClock())
+    assert len(str(error.value)) < 1_500

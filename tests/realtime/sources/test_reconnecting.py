@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -94,6 +95,7 @@ def read_audio(source: ReconnectingSource, max_blocks: int = 200) -> list[AudioB
 
 
 def test_a_lost_device_comes_back_and_what_was_missed_is_a_jump(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     clock = VirtualClock()
     first = ScriptedSource(clock, [1.0, 1.0, SourceError("the plug was pulled")])
     sources = SourceSequence(
@@ -120,8 +122,9 @@ def test_a_lost_device_comes_back_and_what_was_missed_is_a_jump(caplog: pytest.L
         2,
     }  # nothing is counted twice while the device is missing
     assert first.closed == 1
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert "was lost: the plug was pulled; reopening it" in caplog.text
+    assert caplog.text.endswith(" s and 2 attempts\n")
 
 
 def test_a_device_that_sends_nothing_is_opened_again() -> None:

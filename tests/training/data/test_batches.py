@@ -143,7 +143,7 @@ def test_tracks_without_the_array_are_left_out_and_none_is_an_error(tmp_path: Pa
     ]
     corpus = cache(tmp_path, listed)
     assert array_eval_set(corpus, corpus.entries, LABELS, COARSE).labels.tolist() == [1]
-    with pytest.raises(DataError, match=r"none of 1 tracks has columns every 1334 samples"):
+    with pytest.raises(DataError, match=r"none of 1 track has columns every 1334 samples"):
         array_eval_set(corpus, corpus.entries[:1], LABELS, COARSE)
 
 

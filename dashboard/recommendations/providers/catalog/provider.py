@@ -1,7 +1,7 @@
 """The bundled catalog as a provider: songs without network, account or waiting.
 
-The catalog knows release years and nothing more precise, and it does not grow. A query for songs of the
-last week or month therefore returns songs of any age, with a message.
+The catalog knows release years and nothing more precise, and it does not grow. It has no songs of the last
+week or month.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.tracks import (
-    Relaxed,
+    INSTRUMENTAL,
     ReleaseRange,
     Track,
     TrackQuery,
@@ -60,7 +60,7 @@ class CatalogProvider:
         Parameters
         ----------
         query : TrackQuery
-            A language also excludes instrumental songs. ``ReleaseRange.YEAR`` means released in this
+            A language excludes instrumental songs. ``ReleaseRange.YEAR`` means released in this
             calendar year or the last one.
         deadline : float
             Unused.
@@ -68,43 +68,42 @@ class CatalogProvider:
         Returns
         -------
         ProviderResult
-            ``relaxed`` holds ``Relaxed.RANGE`` if the songs are of any age although newer songs were
-            requested. ``detail`` then has the reason. The status is EMPTY if no song matches beyond
-            ``offset``.
+            The status is EMPTY if no song matches beyond ``offset``. ``detail`` then has the reason.
         """
-        known = [
-            song
-            for song in self._songs
-            if song.genre == query.genre and query.language in (None, song.language)
-        ]
-        if not known:
-            return ProviderResult(status=Status.EMPTY, detail=f"has no {_describe(query)}")
-        found, reason = self._filter_by_age(known, query)
+        found = [song for song in self._songs if self._matches(song, query)]
         page = found[query.offset : query.offset + query.limit]
+        further = "further " if found else ""
         return ProviderResult(
             tracks=tuple(_track(song, rank) for rank, song in enumerate(page, start=query.offset)),
             status=Status.OK if page else Status.EMPTY,
-            relaxed=frozenset({Relaxed.RANGE}) if reason else frozenset(),
-            detail=reason if page else f"has no further {_describe(query)}",
+            detail="" if page else f"has no {further}{_describe(query)}",
         )
 
-    def _filter_by_age(self, known: list[Song], query: TrackQuery) -> tuple[list[Song], str]:
-        """Return the songs that are new enough and an empty text, or all songs and the reason."""
-        if query.range is ReleaseRange.ANY:
-            return known, ""
-        if query.range is not ReleaseRange.YEAR:
-            return known, f"has no songs of the last {query.range.value}; these songs are of any age"
+    def _matches(self, song: Song, query: TrackQuery) -> bool:
+        if song.genre != query.genre or query.language not in (None, song.language):
+            return False
+        if query.range.years is not None:
+            return query.range.years[0] <= song.year <= query.range.years[1]
         year = self._clock.now().year
-        recent = [song for song in known if year - 1 <= song.year <= year]
-        if recent:
-            return recent, ""
-        return known, f"has no {_describe(query)} of {year - 1} or {year}; these songs are of any age"
+        return query.range is ReleaseRange.ANY or (
+            query.range is ReleaseRange.YEAR and year - 1 <= song.year <= year
+        )
 
 
 def _describe(query: TrackQuery) -> str:
     """Describe the requested songs in words, like 'jazz songs in Korean'."""
     songs = f"{query.genre} songs"
-    return songs if query.language is None else f"{songs} in {LANGUAGES[query.language].name}"
+    if query.language == INSTRUMENTAL:
+        songs += " without lyrics"
+    elif query.language is not None:
+        songs += f" in {LANGUAGES[query.language].name}"
+    if query.range is ReleaseRange.ANY:
+        return songs
+    if query.range.years is None:
+        return f"{songs} of the last {query.range.value}"
+    return (
+        f"{songs} of the {query.range}" if query.range is not ReleaseRange.EARLIER else f"{songs} before 1950"
+    )
 
 
 def _track(song: Song, rank: int) -> Track:
@@ -114,8 +113,8 @@ def _track(song: Song, rank: int) -> Track:
         artists=(song.artist,),
         url=spotify_search_url(f"{song.artist} {song.title}"),
         genre=song.genre,
-        language=song.language or None,
-        language_source="provider" if song.language else "none",
+        language=song.language,
+        language_source="provider",
         published=date(song.year, 1, 1),
         precision="year",
         romanized=song.romanized,

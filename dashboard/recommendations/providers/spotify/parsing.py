@@ -28,12 +28,11 @@ def search_text(query: TrackQuery, today: date, *, keywords: bool) -> str:
         text = spotify_words(query.genre, query.language)
     else:
         text = f'genre:"{spotify_genre(query.genre, query.language)}"'
-    since = query.range.since(today)
+    since, until = query.range.since(today), query.range.until or today
     if since is None:
         return text
-    return (
-        f"{text} year:{today.year}" if since.year == today.year else f"{text} year:{since.year}-{today.year}"
-    )
+    years = str(until.year) if since.year == until.year else f"{since.year}-{until.year}"
+    return f"{text} year:{years}"
 
 
 def parse_track(item: object, query: TrackQuery, today: date) -> Track | None:
@@ -93,10 +92,12 @@ def _parse_release_date(item: object) -> tuple[date | None, str]:
 
 
 def _is_in_range(published: date | None, precision: str, release_range: ReleaseRange, today: date) -> bool:
-    """Return True if the song is from the range. A release year suffices only for the range of a year."""
-    since = release_range.since(today)
+    """Return True if the song is from the range. A release year suffices for the range of a year or more."""
+    since, until = release_range.since(today), release_range.until
     if since is None:
         return True
+    if until is not None:
+        return published is not None and since <= published <= until
     if published is None or published > today + timedelta(days=1):  # the next day begins earlier in the east
         return False
     if precision == "day":

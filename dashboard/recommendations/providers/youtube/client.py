@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from dashboard.recommendations.domain.text import parse_mapping, parse_rows, parse_text
-from dashboard.recommendations.domain.tracks import Track, TrackQuery
+from dashboard.recommendations.domain.tracks import DECADES, Track, TrackQuery
 from dashboard.recommendations.providers.background import LATE
 from dashboard.recommendations.providers.base import Clock, Interim, ProviderResult, Status, ignore
 from dashboard.recommendations.providers.cache import ResultCache, slice_for
@@ -120,6 +120,8 @@ class YouTubeProvider:
         return None if found is None or found.tracks is None else slice_for(found.tracks, query)
 
     def _search(self, query: TrackQuery, deadline: float, interim: Interim, keep: int) -> ProviderResult:
+        if query.range in DECADES:
+            return ProviderResult(status=Status.EMPTY, detail="knows the year of an upload, not of a song")
         if known := self.cached_result(query):
             return known
         with self._cache.single_flight(query, deadline) as acquired:

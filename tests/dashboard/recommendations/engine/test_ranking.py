@@ -17,7 +17,15 @@ from dashboard.recommendations.domain.identity import (
     normalize_title,
     title_key,
 )
-from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.domain.tracks import (
+    DECADES,
+    INSTRUMENTAL,
+    LIVE_RANGES,
+    Relaxed,
+    ReleaseRange,
+    Track,
+    TrackQuery,
+)
 from dashboard.recommendations.engine.ranking import (
     RankingSettings,
     freshness,
@@ -115,6 +123,7 @@ def test_the_confidence_in_a_language_depends_on_its_source(source: str, trust: 
     assert language_confidence(track, "ja") == trust
     assert language_confidence(track, "ko") == 0
     assert language_confidence(track, None) == 1
+    assert language_confidence(replace(track, language=INSTRUMENTAL), "ja") == 1
 
 
 def test_freshness_halves_after_half_the_range() -> None:
@@ -147,10 +156,34 @@ def test_a_range_needs_dates_that_are_precise_enough(
     track = replace(SONG, published=published, precision=precision)
     ok = [
         wanted.value
-        for wanted in ReleaseRange
+        for wanted in (*LIVE_RANGES, ReleaseRange.ANY)
         if not unmet_filters(track, TrackQuery("jazz", "ja", wanted), TODAY)
     ]
     assert ok == passed.split()
+
+
+@pytest.mark.parametrize(
+    ("published", "precision", "decade"),
+    [
+        (date(2026, 1, 1), "year", "2020s"),
+        (date(1999, 12, 31), "day", "1990s"),
+        (date(2000, 1, 1), "month", "2000s"),
+        (date(1950, 1, 1), "year", "1950s"),
+        (date(1949, 1, 1), "year", "earlier"),
+        (date(1720, 1, 1), "year", "earlier"),
+        (date(2026, 1, 1), "none", ""),
+        (None, "none", ""),
+    ],
+)
+def test_a_song_is_in_one_decade(published: date | None, precision: str, decade: str) -> None:
+    track = replace(SONG, published=published, precision=precision)
+    ok = [each.value for each in DECADES if not unmet_filters(track, TrackQuery("jazz", "ja", each), TODAY)]
+    assert ok == ([decade] if decade else [])
+
+
+def test_there_is_a_decade_for_the_present() -> None:
+    newest = max(each.years[1] for each in DECADES if each.years is not None)
+    assert date.today().year <= newest, "add the next decade, with its names in all languages"
 
 
 def test_unmet_filters_of_a_song() -> None:
@@ -159,12 +192,11 @@ def test_unmet_filters_of_a_song() -> None:
     assert unmet_filters(replace(SONG, language=None), query, TODAY) == {Relaxed.LANGUAGE}
 
 
-def test_similarity_depends_on_artist_album_and_language() -> None:
+def test_similarity_depends_on_artist_and_album_and_not_on_the_language_that_was_asked_for() -> None:
     other = replace(SONG, artists=("Other",))
     assert similarity(SONG, replace(SONG, artists=("Other", "The ARTIST"))) == 1
     assert similarity(replace(SONG, album="Kind of Blue"), replace(other, album="Kind Of Blue!")) == 0.8
-    assert similarity(SONG, other) == 0.3
-    assert similarity(SONG, replace(other, language="en")) == 0
+    assert similarity(SONG, other) == similarity(SONG, replace(other, language="en")) == 0
 
 
 def test_mmr_prefers_songs_that_differ_from_the_selected_ones() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.recommendations.domain.identity import artist_keys, identity_keys
+from dashboard.recommendations.domain.identity import artist_keys, identity_keys, playing_keys
 from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
 from dashboard.recommendations.engine.feedback import FeedbackStore
 from dashboard.recommendations.engine.playlist import Filters, Playlist, Reason
@@ -42,7 +43,7 @@ def test_the_first_playlist_has_slots_by_weight_with_reasons() -> None:
     playlist = session.current
     assert playlist.reason is Reason.FIRST
     assert Counter(row.genre for row in playlist.items) == {"jazz": 6, "blues": 2, "rock": 2}
-    assert [row.genre for row in playlist.items[:3]] == ["jazz", "blues", "jazz"]
+    assert [row.genre for row in playlist.items[:6]] == ["jazz", "jazz", "jazz", "blues", "rock", "jazz"]
     assert read_reasons(playlist.items[0]) == ["because jazz played in the last few minutes"]
     assert session.update(pools, now + 1, TODAY) is playlist, (
         "the list must stay the same without a reason to change"
@@ -202,24 +203,34 @@ def test_filters_change_the_list_at_once_and_keep_what_passes() -> None:
     assert session.next_queries(now + 3) == [TrackQuery("jazz", "ko")]
 
 
-def test_an_exhausted_pool_has_a_note_and_relaxes_language_then_age() -> None:
+def test_a_song_beyond_the_filters_comes_only_if_the_user_includes_it() -> None:
+    """Regression: after three minutes, half of the songs were in another language than chosen."""
     week = songs("jazz", 4, language="ja")
     other = songs("jazz", 4)
-    old = songs("jazz", 40, language="ko", published=TODAY - timedelta(days=20))
+    old = songs("jazz", 40, language="ja", published=TODAY - timedelta(days=20))
+    both = songs("jazz", 40, language="ko", published=TODAY - timedelta(days=20))
     unknown = replace(songs("jazz", 1, language="xx")[0], language=None)
-    pool = [*week, *other, *old, unknown]
-    session = RollingPlaylist(filters=Filters("ja", ReleaseRange.WEEK))
+    pools = {"jazz": [*week, *other, *[replace(t, artists=(f"old {t.title}",)) for t in old], *both, unknown]}
+    filters = Filters("ja", ReleaseRange.WEEK)
+    session = RollingPlaylist(filters=filters)
     now = add_estimates(session, {"jazz": 1.0})
-    assert titles(session.update({"jazz": pool}, now, TODAY)) == [
-        "ja song 0",
-        "ja song 1",
-        "ja song 2",
-        "ja song 3",
-    ]
+    fitting = ["ja song 0", "ja song 1", "ja song 2", "ja song 3"]
+    playlist = session.update(pools, now, TODAY)
+    assert (titles(playlist), note_texts(playlist)) == (fitting, ["Looking for more songs: jazz."])
     queries = session.next_queries(now)
     assert queries == [TrackQuery("jazz", "ja", ReleaseRange.WEEK)]
     session.record_results(queries[0], 4)
-    playlist = session.update({"jazz": pool}, now + 1, TODAY)
+    playlist = session.update(pools, now + 1, TODAY)
+    assert titles(playlist) == fitting
+    assert playlist.beyond == {Relaxed.LANGUAGE: 5, Relaxed.RANGE: 40}
+    assert note_texts(playlist) == [
+        "jazz: all songs that fit have been shown. Each returns after 45 minutes at the earliest."
+    ]
+    assert session.next_queries(now + 1000) == [], "nothing beyond the filters may be searched"
+
+    session.set_filters(replace(filters, included=frozenset({Relaxed.LANGUAGE})))
+    playlist = session.update(pools, now + 2, TODAY)
+    assert titles(playlist)[:4] == fitting
     assert sorted(titles(playlist)[4:]) == ["en song 0", "en song 1", "en song 2", "en song 3", "xx song 0"]
     assert {row.relaxed for row in playlist.items[4:]} == {frozenset({Relaxed.LANGUAGE})}
     reasons = {row.track.title: read_reasons(row)[-1] for row in playlist.items}
@@ -227,54 +238,113 @@ def test_an_exhausted_pool_has_a_note_and_relaxes_language_then_age() -> None:
         "in another language: English",
         "language not known",
     )
-    assert note_texts(playlist) == [
-        "jazz: all songs found that pass the filters have been shown.",
-        "Looking for more songs: jazz.",
-    ]
-    queries = session.next_queries(now + 1)
-    assert queries == [TrackQuery("jazz", None, ReleaseRange.WEEK)]
-    session.record_results(queries[0], 5)
-    playlist = session.update({"jazz": pool}, now + 2, TODAY)
-    assert playlist.items[9].relaxed == {Relaxed.LANGUAGE, Relaxed.RANGE}
-    assert read_reasons(playlist.items[9])[1:] == ["in another language: Korean", "older than a week"]
-    assert note_texts(playlist)[:1] == ["jazz: all songs found that pass the filters have been shown."]
+    assert session.next_queries(now + 2) == [TrackQuery("jazz", None, ReleaseRange.WEEK)]
+
+    session.set_filters(replace(filters, included=frozenset(Relaxed)))
+    playlist = session.update(pools, now + 3, TODAY)
+    assert playlist.items[9].relaxed
+    assert "older than a week" in {read_reasons(row)[-1] for row in playlist.items}
+    session.set_filters(filters)
+    assert titles(session.update(pools, now + 4, TODAY)) == fitting, "included songs must leave again"
 
 
-def test_while_a_search_is_overdue_the_playlist_is_not_left_empty() -> None:
-    """Regression: a provider in a pause of minutes left the page blank after a filter was set."""
+def test_songs_that_left_because_of_a_filter_return_with_the_next_one() -> None:
+    """Regression: the songs of a language were blocked for 45 minutes after a look at another language."""
+    pools = {"jazz": [*songs("jazz", 10), *songs("jazz", 9, language="ko")]}
+    session, now = start_playlist({"jazz": 1.0}, pools, filters=Filters("ko"))
+    first = set(titles(session.current))
+    assert len(first) == 9
+    for filters, expected in ((Filters("en"), 10), (Filters("ru"), 0), (Filters("ko"), 9)):
+        session.set_filters(filters)
+        session.update(pools, now + 1, TODAY)
+        playlist = session.update(pools, now + 2, TODAY)
+        assert {row.track.language for row in playlist.items} <= {filters.language}
+        assert len(playlist.items) == expected
+    assert set(titles(session.current)) == first
+
+
+def test_a_search_without_results_leaves_songs_beyond_the_filters_out() -> None:
     pools = {"jazz": songs("jazz", 40, published=TODAY - timedelta(days=2000))}
     session, now = start_playlist({"jazz": 1.0}, pools)
     session.set_filters(Filters("en", ReleaseRange.WEEK))
-    assert session.update(pools, now + 1, TODAY).items == (), (
-        "a provider with newer songs must be asked first"
-    )
     queries = session.next_queries(now + 1)
-    assert session.update(pools, now + 10, TODAY).items == ()
-    playlist = session.update(pools, now + 12, TODAY)
-    assert {row.relaxed for row in playlist.items} == {frozenset({Relaxed.RANGE})}
-    assert len(playlist.items) == 10
-    assert session.next_queries(now + 62) == queries, "the provider must be asked again"
+    for second in (1, 10, 12, 61):
+        playlist = session.update(pools, now + second, TODAY)
+        assert (playlist.items, playlist.beyond) == ((), {Relaxed.RANGE: 40})
+        queries += session.next_queries(now + second)
+    assert queries == [TrackQuery("jazz", "en", ReleaseRange.WEEK)] * 2, "the provider must be asked again"
     pools["jazz"] += [
         replace(track, title=f"new {track.title}", artists=(f"new {track.artists[0]}",))
         for track in songs("jazz", 30)
     ]
     session.record_results(queries[0], 30)
-    session.request_refresh()
-    assert {row.relaxed for row in session.update(pools, now + 63, TODAY).items} == {frozenset()}
+    playlist = session.update(pools, now + 63, TODAY)
+    assert (len(playlist.items), {row.relaxed for row in playlist.items}) == (10, {frozenset()})
 
 
-def test_the_end_of_all_pools_has_a_note_and_nothing_is_repeated() -> None:
+def test_at_the_end_of_all_pools_songs_return_after_their_rest_the_first_shown_first() -> None:
     pools = {"jazz": songs("jazz", 12)}
     session, now = start_playlist({"jazz": 1.0}, pools)
+    first = titles(session.current)
     assert session.next_queries(now) == [TrackQuery("jazz")]
     session.record_results(TrackQuery("jazz"), 12)
     session.request_refresh()
     playlist = session.update(pools, now + 1, TODAY)
-    assert note_texts(playlist) == ["jazz: no more songs were found."]
+    assert note_texts(playlist) == [
+        "jazz: all songs that fit have been shown. Each returns after 45 minutes at the earliest."
+    ]
     assert len(playlist.items) == 10
+    left = set(first) - set(titles(playlist))
+    assert len(left) == 2
     session.request_refresh()
     assert session.update(pools, now + 2, TODAY).items == playlist.items, "the songs must stay"
     assert session.next_queries(now + 1000) == []
+    rest = session.settings.rest_seconds
+    session.update(pools, now + rest, TODAY)
+    session.request_refresh()
+    assert session.update(pools, now + rest, TODAY).items == playlist.items
+    session.update(pools, now + rest + 31, TODAY)
+    session.request_refresh()
+    playlist = session.update(pools, now + rest + 31, TODAY)
+    assert left <= set(titles(playlist)), "rested songs must return"
+    assert note_texts(playlist) != []
+
+
+def test_if_no_further_songs_are_found_the_timer_spreads_them_and_then_changes_the_order() -> None:
+    """Twenty songs are the smallest number with which ten rows change every ten minutes without a repeat."""
+    pools = {"jazz": songs("jazz", 20)}
+    session, now = start_playlist({"jazz": 1.0}, pools)
+    session.record_results(TrackQuery("jazz"), 20)
+    orders: list[list[str]] = [titles(session.current)]
+    for _ in range(17):
+        now = add_estimates(session, {"jazz": 1.0}, now, 180)
+        orders.append(titles(session.update(pools, now, TODAY)))
+    added = [len(set(after) - set(before)) for before, after in pairwise(orders)]
+    assert added[:10] == [1] * 10
+    assert set(added[10:14]) == {0}
+    assert sum(added[14:]) > 0, "the first songs must return after 45 minutes"
+    moved = [before != after for before, after in pairwise(orders)]
+    assert all(any(moved[start : start + 3]) for start in range(len(moved) - 2)), "for over nine minutes"
+
+
+def test_while_the_page_is_not_seen_the_timer_stands_and_no_song_counts_as_shown() -> None:
+    """Regression: a tab in the background showed the whole list to nobody within twenty minutes."""
+    pools = {"jazz": songs("jazz", 50), "rock": songs("rock", 50)}
+    session = RollingPlaylist()
+    now = add_estimates(session, {"jazz": 1.0})
+    hidden = session.update(pools, now, TODAY, is_seen=False)
+    assert len(hidden.items) == 10, "the list must be there for the user who comes"
+    for _ in range(20):
+        now = add_estimates(session, {"jazz": 1.0}, now, 180)
+        assert session.update(pools, now, TODAY, is_seen=False) is hidden
+    now = add_estimates(session, {"rock": 1.0}, now, 60)
+    assert session.update(pools, now, TODAY, is_seen=False).reason is Reason.SHIFT
+    now = add_estimates(session, {"jazz": 1.0}, now, 60)
+    playlist = session.update(pools, now, TODAY, is_seen=False)
+    assert set(titles(hidden)) & set(titles(playlist)), "songs that nobody saw may return at once"
+    assert session.update(pools, now + 1, TODAY) is playlist, "a return to the page is no reason for a change"
+    now = add_estimates(session, {"jazz": 1.0}, now + 1, 180)
+    assert session.update(pools, now, TODAY).reason is Reason.TIMER
 
 
 def test_a_full_page_is_followed_by_the_next_page() -> None:
@@ -328,6 +398,8 @@ def test_in_any_order_of_actions_no_song_repeats_and_pinned_songs_stay(
             now = add_estimates(session, mixes[action], now, 70)
         elif action in wishes:
             session.set_filters(wishes[action])
+            # Songs that leave because of the filters may return with the next filters.
+            shown = [track for track in shown if not wishes[action].unmet(track, TODAY)]
         elif action == "button":
             session.request_refresh()
         elif row is not None and action != "silence":
@@ -369,6 +441,42 @@ def test_settings_out_of_range_are_rejected(changes: dict[str, Any]) -> None:
         Filters("xx")
 
 
+def test_the_song_that_plays_is_never_offered_and_rests_like_one_that_was_shown() -> None:
+    pools = {"jazz": songs("jazz", 30)}
+    session, now = start_playlist({"jazz": 1.0}, pools)
+    first, other = session.current.items[0].track, pools["jazz"][20]
+    for number, track in enumerate((first, other), start=1):
+        playing = playing_keys("", "", f"{track.artists[0]} - {track.title.upper()}")
+        session.update(pools, now + number, TODAY, playing=playing)
+        assert track.title not in titles(session.current)
+    seen = set(titles(session.current))
+    for number in range(3, 8):
+        session.request_refresh()
+        seen |= set(titles(session.update(pools, now + number, TODAY)))
+    assert not {first.title, other.title} & seen
+    assert len(seen) == 28
+
+
+def test_a_genre_that_is_sure_for_ten_seconds_owns_the_first_rows() -> None:
+    """The mix, which is slower, owns the rest until the music has changed for half a minute."""
+    pools = {genre: songs(genre, 60) for genre in ("jazz", "rock")}
+    session, now = start_playlist({"jazz": 0.9, "rock": 0.1}, pools)
+    session.update(pools, now, TODAY)
+    rock = {"jazz": 0.1, "rock": 0.9}
+    now = add_estimates(session, rock, now, 9)
+    assert {row.genre for row in session.update(pools, now, TODAY).items} == {"jazz"}
+    session.add_estimate(now + 1, rock, "UNSURE")
+    now = add_estimates(session, rock, now + 1, 9)
+    assert {row.genre for row in session.update(pools, now, TODAY).items} == {"jazz"}, "unsure for a second"
+    now = add_estimates(session, rock, now, 1)
+    for _ in range(2):
+        playlist = session.update(pools, now + 1, TODAY)
+    assert [row.genre for row in playlist.items][:3] == ["rock"] * 3
+    assert Counter(row.genre for row in playlist.items) == {"rock": 5, "jazz": 5}
+    assert playlist.mix["rock"] == pytest.approx(0.5, abs=0.05)
+    assert session.refresh_reason is Reason.FIRST, "the mix must wait for a change that lasts"
+
+
 def test_a_small_share_brings_no_songs_and_a_share_is_not_called_played() -> None:
     """Regression: hip hop was suggested as "heard in the last minutes", though no label had ever shown it."""
     pools = {genre: songs(genre, 50) for genre in ("jazz", "hiphop", "rock")}
@@ -391,6 +499,7 @@ def test_no_slot_is_lent_to_a_genre_outside_the_target_mix() -> None:
     pools = {"jazz": songs("jazz", 4), "rock": songs("rock", 50)}
     session, now = start_playlist({"jazz": 1.0}, pools)
     session.record_results(TrackQuery("jazz"), 0)
-    now = add_estimates(session, {"rock": 1.0}, now, 20)
+    now = add_estimates(session, {"rock": 1.0}, now, 9)
+    assert "rock" in session.profile.target
     playlist = session.update(pools, now, TODAY)
     assert {row.genre for row in playlist.items} == set(playlist.mix) == {"jazz"}

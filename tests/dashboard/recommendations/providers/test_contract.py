@@ -101,7 +101,7 @@ def test_filters_are_honored(case: ProviderCase, services: Services) -> None:
     provider = case.make(services)
     assert provider.name == case.name
     for query in QUERIES:
-        check_filters(provider, services, query)
+        check_filters(case, provider, services, query)
 
 
 @each_provider

@@ -1,0 +1,271 @@
+"""Index of a library's tracks by their sound, and the choice of neighbors, without files or clocks."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from dashboard.recommendations.domain.identity import artist_key, title_key
+
+MAX_OF_ARTIST: Final = 2
+"""Tracks of one artist among ``BLOCK`` neighbors."""
+BLOCK: Final = 10
+
+COPY_LIKENESS: Final = 0.999
+"""Likeness from which two tracks of the same length are copies of one recording."""
+COPY_SECONDS: Final = 1.0
+"""Largest difference between the lengths of two copies."""
+
+CANDIDATES: Final = 200
+"""Most similar tracks that are sorted at first. All are sorted only if these do not suffice."""
+
+Embedding = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedTrack:
+    """Track of the index.
+
+    Attributes
+    ----------
+    uri : str
+        Absolute path or ``s3://`` address.
+    size, modified : int
+        Bytes, and microseconds since 1970, when the track was analyzed.
+    artist, title : str
+        From the file, else from a name like ``Artist - Title.mp3``. The artist may be empty.
+    label : str
+        Most probable genre.
+    seconds : float
+    """
+
+    uri: str
+    size: int
+    modified: int
+    artist: str
+    title: str
+    label: str
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """Artist and title for people."""
+        return f"{self.artist} - {self.title}" if self.artist else self.title
+
+    def is_unchanged(self) -> bool:
+        """Return True if the file at ``uri`` has the size and the time of change of the analyzed file."""
+        try:
+            status = os.stat(self.uri)
+        except (OSError, ValueError):
+            return False
+        return self.matches(status)
+
+    def matches(self, status: os.stat_result) -> bool:
+        """Return True if a file is the one that was analyzed, by its size and its time of change."""
+        changed = status.st_mtime_ns // 1000
+        return stat.S_ISREG(status.st_mode) and (status.st_size, changed) == (self.size, self.modified)
+
+    @property
+    def song(self) -> tuple[str, str] | None:
+        """Keys of artist and title, which other files of the song share. None without an artist."""
+        return (artist_key(self.artist), title_key(self.title)) if self.artist else None
+
+    @property
+    def artist_or_folder(self) -> str:
+        """Key of the artist. Without an artist it is the folder."""
+        return artist_key(self.artist) if self.artist else os.path.dirname(self.uri)
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbor:
+    """Track that sounds like the music of a query.
+
+    Attributes
+    ----------
+    row : int
+        Row of the index.
+    track : IndexedTrack
+    likeness : float
+        Cosine similarity, -1 to 1.
+    """
+
+    row: int
+    track: IndexedTrack
+    likeness: float
+
+
+class SimilarityIndex:
+    """Embeddings of a library's tracks in one matrix, in which a query is one product.
+
+    100,000 tracks with 96 values take 38 MB, and their names about as much as in the table.
+
+    Parameters
+    ----------
+    model : str
+        ``ModelManifest.identity`` of the model that computed the embeddings.
+    embeddings : (n, values) float32
+        Of length 1.
+    tracks : pyarrow.Table
+        The n rows of the columns ``NAMES`` of ``dashboard.library.table``.
+    other_models : int
+        Tracks of the table that are left out, because another model computed their embeddings.
+    """
+
+    def __init__(self, model: str, embeddings: Embedding, tracks: Any, other_models: int = 0) -> None:
+        self.model = model
+        self.other_models = other_models
+        self._columns = np.ascontiguousarray(embeddings.T)  # (values, n), the faster order for a product
+        self._tracks = tracks
+
+    def __len__(self) -> int:
+        """Return the number of tracks."""
+        return int(self._columns.shape[1])
+
+    @property
+    def bytes(self) -> int:
+        """Memory of embeddings and names."""
+        return self._columns.nbytes + int(self._tracks.nbytes)
+
+    def track(self, row: int) -> IndexedTrack:
+        """Return the track of a row."""
+        values = {name: self._tracks[name][row].as_py() for name in self._tracks.column_names}
+        artist, title = values["artist"] or "", values["title"] or ""
+        stem = os.path.splitext(os.path.basename(values["uri"]))[0]
+        if not artist and not title and " - " in stem:
+            artist, title = (part.strip() for part in stem.split(" - ", 1))
+        return IndexedTrack(
+            uri=values["uri"],
+            size=values["size"],
+            modified=values["modified"],
+            artist=artist,
+            title=title or stem,
+            label=values["label"] or "",
+            seconds=values["duration_seconds"] or 0.0,
+        )
+
+    def embedding(self, row: int) -> Embedding:
+        """Return the embedding of a row, (values,) float32."""
+        return self._columns[:, row]
+
+    def find(self, uri: str) -> int | None:
+        """Return the row of an absolute path or address, or None if the index has no such track."""
+        from pyarrow import compute
+
+        row: int = compute.index(self._tracks["uri"], uri).as_py()  # reads all of them, in a millisecond
+        return row if row >= 0 else None
+
+    def neighbors(
+        self, embedding: Embedding, count: int, *, like: IndexedTrack | None = None
+    ) -> list[Neighbor]:
+        """Find the tracks that sound most like an embedding.
+
+        Among ten neighbors, at most ``MAX_OF_ARTIST`` are by the same artist. For tracks without an artist
+        the folder counts as one, unless too few tracks are left. Copies of a recording, and other files of a
+        song by the same artist, are left out.
+
+        Parameters
+        ----------
+        embedding : (values,) float32
+        count : int
+        like : IndexedTrack, optional
+            Track to which the embedding belongs. The track itself and its copies are no neighbors.
+
+        Returns
+        -------
+        list of Neighbor
+            The most similar first within each ten. There may be fewer than ``count``.
+
+        Raises
+        ------
+        ValueError
+            If the embedding has another size than those of the index.
+        """
+        if embedding.shape != self._columns.shape[:1]:
+            raise ValueError(f"the embedding has {embedding.size} values, the index {len(self._columns)}")
+        length = float(np.linalg.norm(embedding))
+        unit = (embedding / length if length > 0 else embedding).astype(np.float32)
+        likeness = unit @ self._columns
+        for size in dict.fromkeys((max(CANDIDATES, 10 * count), len(self))):
+            chosen = self._choose(likeness, _most_similar(likeness, size), count, unit, like)
+            if len(chosen) == count:
+                break
+        return chosen
+
+    def _choose(
+        self,
+        likeness: Embedding,
+        rows: npt.NDArray[np.int64],
+        count: int,
+        unit: Embedding,
+        like: IndexedTrack | None,
+    ) -> list[Neighbor]:
+        candidates = self._distinct(likeness, rows, unit, like)
+        chosen: list[Neighbor] = []
+        while len(chosen) < count:
+            block, passed = _take_block(candidates, min(BLOCK, count - len(chosen)))
+            candidates = itertools.chain(passed, candidates)
+            chosen += block
+            if len(block) < BLOCK:
+                break
+        unknown = (each for each in candidates if not each.track.artist)
+        return chosen + list(itertools.islice(unknown, count - len(chosen)))
+
+    def _distinct(
+        self,
+        likeness: Embedding,
+        rows: npt.NDArray[np.int64],
+        unit: Embedding,
+        like: IndexedTrack | None,
+    ) -> Iterator[Neighbor]:
+        """Yield the tracks of rows without the track of the query, and without copies."""
+        songs = {like.song} if like and like.song else set()
+        earlier = [(unit, like.seconds)] if like else []
+        for row in rows.tolist():
+            track = self.track(row)
+            if like is not None and track.uri == like.uri:
+                continue
+            if track.song in songs or self._is_copy(row, track, earlier):
+                continue
+            if track.song:
+                songs.add(track.song)
+            earlier.append((self.embedding(row), track.seconds))
+            yield Neighbor(row, track, float(likeness[row]))
+
+    def _is_copy(self, row: int, track: IndexedTrack, earlier: list[tuple[Embedding, float]]) -> bool:
+        same_length = [each for each, seconds in earlier if abs(seconds - track.seconds) <= COPY_SECONDS]
+        return any(float(each @ self.embedding(row)) >= COPY_LIKENESS for each in same_length)
+
+
+def _most_similar(likeness: Embedding, size: int) -> npt.NDArray[np.int64]:
+    """Return the rows of the largest values, the largest first."""
+    if size >= len(likeness):
+        rows = np.arange(len(likeness))
+    else:
+        rows = np.argpartition(likeness, -size)[-size:]
+    return rows[np.argsort(-likeness[rows], kind="stable")]
+
+
+def _take_block(candidates: Iterator[Neighbor], size: int) -> tuple[list[Neighbor], list[Neighbor]]:
+    """Take up to ``size`` neighbors, at most ``MAX_OF_ARTIST`` by one artist.
+
+    Returns
+    -------
+    taken, passed : list of Neighbor
+        The neighbors, and the candidates before the last of them that were not taken.
+    """
+    taken: list[Neighbor] = []
+    passed: list[Neighbor] = []
+    by_artist: Counter[str] = Counter()
+    while len(taken) < size and (neighbor := next(candidates, None)) is not None:
+        artist = neighbor.track.artist_or_folder
+        by_artist[artist] += 1
+        (taken if by_artist[artist] <= MAX_OF_ARTIST else passed).append(neighbor)
+    return taken, passed

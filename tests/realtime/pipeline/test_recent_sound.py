@@ -1,0 +1,47 @@
+"""Mean embedding of the last half minute."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.classifier import Prediction
+from models.manifest import ModelManifest
+from realtime.pipeline.recent_sound import MAX_WINDOWS, RecentSound
+from tests.support.clock import VirtualClock
+
+
+def window(angle: float, music: float = 1.0) -> Prediction:
+    embedding = np.zeros(ModelManifest.load().embedding_size, np.float32)
+    embedding[:2] = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    tags = np.zeros(len(ModelManifest.load().tags))
+    return Prediction(np.full(10, 0.1), 1.0, music, tags, embedding)
+
+
+def recent(clock: VirtualClock) -> RecentSound:
+    return RecentSound("radio", ModelManifest.load(), clock)
+
+
+def test_windows_of_the_last_30_s_count() -> None:
+    clock = VirtualClock()
+    sound = recent(clock)
+    start = clock.monotonic()
+    for second, angle in ((0, 170), (5, 0), (20, 90)):
+        sound.add(window(angle), start + second)
+    sound.add(None, start + 21)
+    sound.add(window(200, music=0.0), start + 22)
+    clock.sleep_until(start + 34)
+    document = sound.describe()
+    assert (document["source"], document["windows"]) == ("radio", 2)
+    assert document["model"] == ModelManifest.load().identity
+    assert document["embedding"][:2] == pytest.approx([np.sqrt(0.5), np.sqrt(0.5)], abs=1e-5)
+    clock.sleep_until(start + 51)
+    assert sound.describe()["embedding"] is None
+
+
+def test_the_number_of_windows_is_bounded() -> None:
+    clock = VirtualClock()
+    sound = recent(clock)
+    for _ in range(3 * MAX_WINDOWS):
+        sound.add(window(0), clock.monotonic())
+    assert sound.describe()["windows"] == MAX_WINDOWS
