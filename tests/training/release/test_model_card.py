@@ -29,7 +29,7 @@ def test_the_card_shows_the_metrics(report: Report, tmp_path: Path) -> None:
         "| speech pyAudioAnalysis | 4 | 0.125 | 0.250 |", "- songs: blues 0.50.",
         "| songs | 9 | 0.625 | 0.500 | blues | 75% | 80% |",
         "| metal |  |  |",
-        "The geometry is the coarse one (`256` samples every `1334`)", "3.0 MB (11.0 MB in float32)",
+        "The geometry is the coarse one (`256` samples every `1334`)", "3.0 MB (11.0 MB with float32 kernels)",
         "18 were available as spectrograms and 3 as audio.", "rock 7, blues 2",
         "| this model, int8 | 2.50 | 3.0 |", "| this model, float32 | 7.25 | 11.0 |",
         "commit unknown (no checkout), distilled weights `0123456789ab`, cache index `ba9876543210`",
