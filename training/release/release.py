@@ -35,6 +35,7 @@ from training.evaluation.latency import (
 )
 from training.evaluation.predictions import Predictions
 from training.evaluation.report import TESTED, Report, calibrate, count_data
+from training.evaluation.similarity import similarity_scores
 from training.export import tflite
 from training.export.bias_correction import correct_biases
 from training.export.calibration_samples import representative_dataset
@@ -276,6 +277,7 @@ def _measure(corpus: Corpus, partition: Partition, artifacts: ReleaseArtifacts) 
         latency_ms=measure_latencies(timed),
         model_bytes={name: len(each) for name, each in timed.items()},
         provenance=artifacts.provenance,
+        similarity=similarity_scores(corpus, partition, content, main) if artifacts.embedding_size else {},
     )
 
 
