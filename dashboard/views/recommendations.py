@@ -25,6 +25,7 @@ from dashboard.session import (
 )
 from dashboard.viewmodels.songs import Situation, song_data
 from dashboard.views.mute_switch import show_mute_switch
+from dashboard.views.own_tracks import show_own_tracks
 
 
 def apply_action() -> None:
@@ -47,6 +48,7 @@ def apply_action() -> None:
 def show(page: PageContext) -> None:
     """Show the page."""
     show_playlist(page)
+    show_own_tracks(page)
 
 
 @st.fragment(run_every=2.0)

@@ -291,10 +291,15 @@ def _similarity(scores: dict[str, dict[str, Any]]) -> str:
         for name, each in scores.items()
     ]
     return "\n".join(lines) + (
-        f"\n\nNeighbors by the cosine similarity of mean embeddings. Same genre: share among the {NEIGHBORS} "
-        "most\nsimilar tracks of other artists. Same artist: mean reciprocal rank of the first other track by "
-        "the\nartist, over the tracks that have one; albums and their production help. The neighbors of GTZAN's"
-        "\ntest tracks are searched in its test and validation parts. `overheard evaluate similarity` measures it."
+        "\n\n"
+        "Neighbors by the cosine similarity of mean embeddings. Same genre: share among the "
+        f"{NEIGHBORS} most\n"
+        "similar tracks of other artists. Same artist: mean reciprocal rank of the first other"
+        " track by the artist,\n"
+        "over the tracks that have one; albums and their production help. The neighbors of "
+        "GTZAN's test tracks are\n"
+        "searched in its test and validation parts. `overheard evaluate similarity` measures "
+        "it."
     )
 
 
