@@ -47,8 +47,8 @@ def apply_action() -> None:
 
 def show(page: PageContext) -> None:
     """Show the page."""
+    show_own_tracks(page)  # first, because they play at once and as a whole
     show_playlist(page)
-    show_own_tracks(page)
 
 
 @st.fragment(run_every=2.0)

@@ -56,7 +56,7 @@ def test_own_tracks_are_offered_and_played(browser: Browser, library: Path, tmp_
         expect(own).to_contain_text("3 tracks of your library")
         expect(own.get_by_role("button", name=re.compile("^Play "))).to_have_count(2)
         expect(rows.filter(has_text="Far")).to_contain_text("Away")
-        page.screenshot(path=str(tmp_path / "own.png"), full_page=True)
+        page.screenshot(path=str(tmp_path / "own.png"))
         check_player(page)
         check_playlist(page, library)
         song = library.parent / "My music & more" / "0.wav"
