@@ -33,12 +33,14 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SoundServ
 
 
 def wait_for_state_code(overheard: ListenProcess, code: str | None) -> dict[str, Any]:
-    """Receive messages up to a silent state with this code."""
-    return overheard.until(
-        lambda message: (
-            message["type"] == "state" and message["state"] == "SILENT" and message["code"] == code
-        )
-    )
+    """Receive messages up to a silent state with this code, which may already be the one of the hello."""
+
+    def has_code(message: dict[str, Any]) -> bool:
+        is_state = message["type"] in ("hello", "state")
+        return is_state and message["state"] == "SILENT" and message["code"] == code
+
+    last = overheard.seen[-1]
+    return last if has_code(last) else overheard.until(has_code)
 
 
 def list_devices(server: SoundServer) -> str:
