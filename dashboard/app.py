@@ -45,9 +45,11 @@ def main() -> None:
     """Show the requested page below the header."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--analyzer", default=ANALYZER_URL)
+    parser.add_argument("--library", default="")
+    arguments = parser.parse_args()
     st.set_page_config(page_title="Overheard", page_icon=ICON, layout="wide")
     st.html(STYLESHEET)
-    page = build_page_context(parser.parse_args().analyzer)
+    page = build_page_context(arguments.analyzer, arguments.library)
     pages = [
         st.Page(partial(view.show, page), title=page.translator(f"common.page.{name}"), url_path=name)
         for name, view in VIEWS.items()

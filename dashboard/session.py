@@ -45,11 +45,14 @@ class PageContext:
         Token for the analyzer, empty if there is none.
     translator : Translator
         Texts in the user's language.
+    library : str
+        Table of the user's own tracks, empty if there is none.
     """
 
     analyzer: str
     token: str
     translator: Translator
+    library: str = ""
 
     @property
     def feed(self) -> AnalyzerFeed:
@@ -57,10 +60,10 @@ class PageContext:
         return analyzer_feed(self.analyzer)
 
 
-def build_page_context(analyzer: str) -> PageContext:
+def build_page_context(analyzer: str, library: str = "") -> PageContext:
     """Build the context of a page for this run of the script."""
     language = st.session_state.setdefault("language", match_language(st.context.locale))
-    return PageContext(analyzer, os.environ.get(TOKEN_VARIABLE, ""), Translator(language))
+    return PageContext(analyzer, os.environ.get(TOKEN_VARIABLE, ""), Translator(language), library)
 
 
 @st.cache_resource(show_spinner=False)

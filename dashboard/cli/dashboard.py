@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from types import FrameType
 from urllib.parse import parse_qsl, urlsplit
 
-from dashboard.environment import ANALYZER_URL, KEY_VARIABLE, TOKEN_VARIABLE
+from dashboard.environment import ANALYZER_URL, KEY_VARIABLE, LIBRARY_VARIABLE, TOKEN_VARIABLE
 from dashboard.errors import DashboardError
+from dashboard.library.table import read_signature
 from models.common.child_guard import guard_children
 from models.common.cli import ArgumentParser
 from models.common.sockets import try_port
@@ -57,6 +58,13 @@ def build_parser() -> ArgumentParser:
     parser.add_argument(
         "--port", default=PORT, type=int, metavar="PORT", help=f"port of the page (default: {PORT})"
     )
+    parser.add_argument(
+        "--library",
+        default=os.environ.get(LIBRARY_VARIABLE, ""),
+        metavar="FOLDER",
+        help="table of `overheard library`, whose tracks the page offers and plays "
+        f"(default: the variable {LIBRARY_VARIABLE})",
+    )
     return parser
 
 
@@ -71,7 +79,8 @@ def command(arguments: Sequence[str]) -> int:
     Raises
     ------
     DashboardError
-        If the analyzer's address, a host, the token or the key is invalid, or the port is unavailable.
+        If the analyzer's address, a host, the token or the key is invalid, the port is unavailable, or there
+        is no library.
     """
     options = build_parser().parse_args(arguments)
     analyzer = parse_analyzer_url(options.analyzer)
@@ -82,7 +91,9 @@ def command(arguments: Sequence[str]) -> int:
     check_token()
     check_key(options.host)
     check_port(options.host, options.port)
-    return _run(server_arguments(analyzer, options.host, options.port, allowed_hosts))
+    if options.library:
+        read_signature(options.library)
+    return _run(server_arguments(analyzer, options.host, options.port, allowed_hosts, options.library))
 
 
 def parse_analyzer_url(url: str) -> str:
@@ -170,13 +181,16 @@ def check_port(host: str, port: int) -> None:
         ) from error
 
 
-def server_arguments(analyzer: str, host: str, port: int, allowed_hosts: Sequence[str] = ()) -> list[str]:
+def server_arguments(
+    analyzer: str, host: str, port: int, allowed_hosts: Sequence[str] = (), library: str = ""
+) -> list[str]:
     """Return the command line of the child process that serves the page."""
     command_line = [
         sys.executable, "-P", "-m", "dashboard.server",
         "--analyzer", analyzer, "--host", host, "--port", str(port),
     ]  # fmt: skip
-    return [*command_line, *(f"--allow-host={name}" for name in allowed_hosts)]
+    named = [f"--library={library}"] if library else []
+    return [*command_line, *(f"--allow-host={name}" for name in allowed_hosts), *named]
 
 
 def _run(arguments: list[str]) -> int:

@@ -95,8 +95,7 @@ def command(arguments: Sequence[str]) -> int:
         print(format_track(track, with_links=sys.stdout.isatty()))
     messages = list(answer.messages)
     if len(tracks) < options.count:
-        pool = (*answer.tracks, *providers.bundled_songs(genre, MAX_BUNDLED))
-        beyond = count_beyond(pool, filters, clock.now().date())
+        beyond = count_beyond([providers.bundled_songs(genre, MAX_BUNDLED)], filters, clock.now().date())
         messages.append(describe_shortage(len(tracks), options.count, beyond))
     for message in messages:
         print(escape_control(f"  ({message})"))

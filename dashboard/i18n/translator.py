@@ -13,7 +13,7 @@ from typing import Final
 
 from dashboard.i18n.languages import LANGUAGES
 
-CATALOGS: Final = ("common", "live", "recommendations", "history", "file", "health", "tags")
+CATALOGS: Final = ("common", "live", "recommendations", "history", "file", "health", "tags", "library")
 
 
 class Translator:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -162,6 +165,22 @@ class SimilarityIndex:
         row: int = compute.index(self._tracks["uri"], uri).as_py()  # reads all of them, in a millisecond
         return row if row >= 0 else None
 
+    @cached_property
+    def _ids(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+        """Ids of all tracks in ascending order, and their rows."""
+        ids = np.array([int(track_id(uri), 16) for uri in self._tracks["uri"].to_pylist()], np.uint64)
+        order = np.argsort(ids)
+        return ids[order], order
+
+    def find_id(self, wanted: str) -> int | None:
+        """Return the row of the track with an id of ``track_id``, or None if the index has no such track."""
+        if not re.fullmatch("[0-9a-f]{16}", wanted, re.ASCII):
+            return None
+        ids, rows = self._ids
+        value = np.uint64(int(wanted, 16))
+        position = int(ids.searchsorted(value))
+        return int(rows[position]) if position < len(ids) and ids[position] == value else None
+
     def neighbors(
         self, embedding: Embedding, count: int, *, like: IndexedTrack | None = None
     ) -> list[Neighbor]:
@@ -242,6 +261,11 @@ class SimilarityIndex:
     def _is_copy(self, row: int, track: IndexedTrack, earlier: list[tuple[Embedding, float]]) -> bool:
         same_length = [each for each, seconds in earlier if abs(seconds - track.seconds) <= COPY_SECONDS]
         return any(float(each @ self.embedding(row)) >= COPY_LIKENESS for each in same_length)
+
+
+def track_id(uri: str) -> str:
+    """Return the id of a track in addresses of the page: 16 hexadecimal digits."""
+    return hashlib.blake2b(uri.encode(), digest_size=8).hexdigest()
 
 
 def _most_similar(likeness: Embedding, size: int) -> npt.NDArray[np.int64]:

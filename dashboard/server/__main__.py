@@ -19,7 +19,9 @@ from streamlit import config
 from streamlit.starlette import App
 
 from dashboard.environment import ANALYZER_URL, KEY_VARIABLE
-from dashboard.server.guard import PageGuard
+from dashboard.library.shelf import shared_shelf
+from dashboard.server.guard import Application, PageGuard
+from dashboard.server.library_files import LibraryFiles
 from dashboard.server.peer import current_user
 from dashboard.server.policy import PagePolicy
 from dashboard.uploads.analysis_job import MAX_FILE_BYTES, MEBIBYTE
@@ -79,18 +81,24 @@ def main() -> None:
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", required=True, type=int)
     parser.add_argument("--allow-host", action="append", default=[])
+    parser.add_argument("--library", default="")
     options = parser.parse_args()
     configure_streamlit(options.host, options.port)
-    sys.argv = [str(SCRIPT), "--analyzer", options.analyzer]  # the arguments of the script
+    library = os.path.abspath(options.library) if options.library else ""
+    # The arguments of the script.
+    sys.argv = [str(SCRIPT), "--analyzer", options.analyzer, *([f"--library={library}"] if library else [])]
     key = os.environ.pop(KEY_VARIABLE, "")
     policy = build_policy(options.host, options.port, options.allow_host, key)
+    application: Application = App(SCRIPT)
+    if library:
+        application = LibraryFiles(application, shared_shelf(library))
     family, *_, address = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0]
     with socket.create_server(
         address[:2], family=family, backlog=128, dualstack_ipv6=options.host == "::"
     ) as listener:
         uvicorn.Server(
             uvicorn.Config(
-                PageGuard(App(SCRIPT), policy),
+                PageGuard(application, policy),
                 ws="websockets-sansio",
                 ws_max_size=MAX_MESSAGE_BYTES,
                 ws_ping_interval=PING_SECONDS,

@@ -25,6 +25,7 @@ from dashboard.session import (
 )
 from dashboard.viewmodels.songs import Situation, song_data
 from dashboard.views.mute_switch import show_mute_switch
+from dashboard.views.own_tracks import show_own_tracks
 
 
 def apply_action() -> None:
@@ -46,6 +47,7 @@ def apply_action() -> None:
 
 def show(page: PageContext) -> None:
     """Show the page."""
+    show_own_tracks(page)  # first, because they play at once and as a whole
     show_playlist(page)
 
 
@@ -86,7 +88,7 @@ def select_filters(translator: Translator) -> FilterChoice:
     A new value leaves out the songs beyond the filters again. The last week, month and year are offered only
     if a live service is set up, since the bundled catalog has no such songs.
     """
-    current, ranges = filter_choice(), list(ReleaseRange)[::-1]
+    current, ranges = filter_choice(), [ReleaseRange.ANY, *list(ReleaseRange)[:-1]]
     if not providers().has_live:
         ranges = [each for each in ranges if each not in LIVE_RANGES]
     language = st.selectbox(
@@ -103,7 +105,7 @@ def select_filters(translator: Translator) -> FilterChoice:
         index=ranges.index(current.range),
         format_func=lambda each: translator(f"recommendations.range.{each}"),
         key="song_range",
-        width=165,
+        width=150,
     )
     choice = FilterChoice(language, release_range)
     return current if replace(current, included=frozenset()) == choice else choice

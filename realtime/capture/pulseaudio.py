@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import selectors
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -45,6 +46,9 @@ _RELEVANT_EVENT = re.compile(rb"'(new|remove|change)' on (server|sink|source|sou
 
 EVENT_BYTES = 65_536
 """Events that are read at a time. A volume that is turned causes many, which need one look at the server."""
+
+FIRST_EVENT_SECONDS = 2.0
+"""Seconds between looks at the server until its first event. Changes may precede the subscription."""
 
 
 def open_monitor(wanted: str, clock: Clock, *, auto: bool = False, follow: bool = False) -> LiveSource:
@@ -199,9 +203,8 @@ def _follow_events(
     reason = ""
     try:
         with watcher:
-            # The recording itself causes a first event, which reveals changes before the subscription.
             for events in _read_events(watcher):
-                if _RELEVANT_EVENT.search(events):
+                if events is None or _RELEVANT_EVENT.search(events):
                     reason = find_reason()
                     source.muted = "" if reason else find_mute()
                 if reason:
@@ -212,12 +215,21 @@ def _follow_events(
     source.fail(reason or "the sound server stopped reporting its changes")
 
 
-def _read_events(watcher: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    """Yield the whole lines that have arrived since the last ones."""
+def _read_events(watcher: subprocess.Popen[bytes]) -> Iterator[bytes | None]:
+    """Yield the whole lines that have arrived since the last ones.
+
+    Before the first event, which shows that the subscription exists, None is yielded repeatedly. The
+    recording itself causes an event, but its start may precede the subscription.
+    """
     if watcher.stdout is None:
         raise ValueError("the child process needs a pipe")
-    rest = b""
-    while chunk := os.read(watcher.stdout.fileno(), EVENT_BYTES):
+    pipe, rest = watcher.stdout.fileno(), b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        yield None
+        while not selector.select(FIRST_EVENT_SECONDS):
+            yield None
+    while chunk := os.read(pipe, EVENT_BYTES):
         lines, _, rest = (rest + chunk).rpartition(b"\n")
         yield lines
 

@@ -31,7 +31,9 @@ def add_json_option(parser: ArgumentParser) -> None:
 
 def print_address(activity: str, address: str) -> None:
     """Print the activity of this program and the address of its websocket on standard error."""
-    print(escape_control(f"{activity}; estimates at {address}"), file=sys.stderr, flush=True)
+    # print writes the end of the line by itself, and a log line of another thread may come before that.
+    sys.stderr.write(escape_control(f"{activity}; estimates at {address}\n"))
+    sys.stderr.flush()
 
 
 def print_estimate(message: Message) -> None:

@@ -20,6 +20,7 @@ from realtime.evaluation.live import UNMODIFIED, LiveEvaluationConfig, evaluate_
 from realtime.evaluation.playback import CONDITIONS
 from realtime.evaluation.programmes import ProgrammeConfig
 from realtime.evaluation.scorecard import build_scorecard, render_scorecard
+from realtime.evaluation.similarity import SimilarityConfig, evaluate_similarity, render_similarity
 from realtime.evaluation.spectrograms import find_spec, load_split, score_spectrograms
 from realtime.pipeline.offline import load_classifiers
 from realtime.protocol.messages import encode
@@ -81,10 +82,24 @@ def build_parser() -> ArgumentParser:
     _add_live_options(live)
     live.set_defaults(run=_live)
 
-    for command in (spectrograms, folder, live):
+    similarity = commands.add_parser(
+        "similarity",
+        help="tracks that sound alike by the embedding",
+        usage="%(prog)s (--spectrograms FILE | --table FILE) [OPTION ...]",
+        description="Measure how often the most similar tracks have the same genre or artist.",
+        examples=[
+            ("overheard evaluate similarity --spectrograms stft_first5s.npz", "the test tracks of GTZAN"),
+            ("overheard evaluate similarity --table own.csv", "audio files with genre and artist"),
+        ],
+    )
+    _add_similarity_options(similarity)
+    similarity.set_defaults(run=_similarity)
+
+    for command in (spectrograms, folder, live, similarity):
         command.add_argument("--json", action="store_true", help="print one JSON object, not tables")
     config.add_options(spectrograms, "manifest")
     config.add_options(folder, "manifest")
+    config.add_options(similarity, "manifest")
     config.add_options(live, "manifest", "smoothing", "silence")
     return parser
 
@@ -150,6 +165,47 @@ def _add_live_options(live: ArgumentParser) -> None:
         action="store_true",
         help="choose the smoothing on half of the tracks, and measure it on the other half",
     )
+
+
+def _add_similarity_options(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--spectrograms", type=Path, metavar="FILE", help=".npz file with track_id (n,) and db_u8"
+    )
+    parser.add_argument(
+        "--table", type=Path, metavar="FILE", help="CSV with the columns file, genre and artist"
+    )
+    parser.add_argument(
+        "--held-out-artists",
+        action="store_true",
+        help="of --table, use only the artists that are never used for training",
+    )
+    _add_split_options(parser, "of --spectrograms, the tracks whose neighbors are searched (default: test)")
+    parser.add_argument(
+        "--among",
+        metavar="LIST",
+        default="valid",
+        help="further splits among which neighbors are searched (default: valid)",
+    )
+
+
+def _similarity(options: argparse.Namespace) -> int:
+    evaluation = SimilarityConfig(
+        spectrograms=options.spectrograms,
+        split=options.split or "test",
+        among=tuple(filter(None, options.among.split(","))),
+        split_table=options.split_table,
+        table=options.table,
+        held_out_artists=options.held_out_artists,
+    )
+    settings = config.load(options)
+    classifiers = load_classifiers(settings.model)
+    with show_progress("tracks", enabled=not options.json) as advance:
+        card = evaluate_similarity(evaluation, classifiers, settings, SystemClock(), advance)
+    if options.json:
+        print(encode(card))
+    else:
+        _print_tables(render_similarity(card))
+    return 0
 
 
 def _spectrograms(options: argparse.Namespace) -> int:

@@ -27,7 +27,7 @@ from realtime import config
 from realtime.app import serve_sources
 from realtime.cli.common import LIVE_GROUPS
 from realtime.config import DashboardSettings
-from realtime.errors import ServerError
+from realtime.errors import ServerError, SettingsError
 from realtime.history.location import resolve_path
 
 SELECTABLE_SOURCES = ("system", "mic", "demo")
@@ -71,6 +71,11 @@ def command(arguments: Sequence[str]) -> int:
     children: list[subprocess.Popen[bytes]] = []
     cleanup = contextlib.ExitStack()
     _check_page_port(page_port, settings.server.port)
+    if settings.dashboard.library and not os.path.isdir(settings.dashboard.library):
+        raise SettingsError(
+            f"--library {settings.dashboard.library} is not a folder; "
+            "`overheard library ~/Music --out FOLDER` makes a table"
+        )
 
     opening = threading.Timer(OPENING_SECONDS, _print_opening, [settings.source.source])
     opening.daemon = True
@@ -144,6 +149,7 @@ def _start_dashboard(address: str, settings: DashboardSettings, token: str) -> s
     command_line = [
         sys.executable, "-P", "-m", "realtime.cli", "dashboard", "--analyzer", address,
         "--port", str(settings.dashboard_port), *(f"--allow-host={name}" for name in settings.allow_host),
+        f"--library={settings.library}",
     ]  # fmt: skip
     # The output of the dashboard would only repeat the address. In a separate session the dashboard does not
     # receive Ctrl-C, and can be killed with all its children. Token and key are environment variables,

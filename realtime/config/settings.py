@@ -292,6 +292,9 @@ class DashboardSettings:
         "options",
         metavar="KEY",
     )
+    library: str = setting(
+        "", "table of `overheard library`, whose tracks the page offers and plays", metavar="FOLDER"
+    )
     browser: bool = setting(True, "open the page in the browser", default_text="if there is a display")
 
     def __post_init__(self) -> None:

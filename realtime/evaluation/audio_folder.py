@@ -24,7 +24,7 @@ from realtime.protocol.messages import EstimateMessage
 from realtime.sources.file import FileSource
 
 
-class _MusicMean:
+class MusicMean:
     """Report for ``analyze_file`` that averages the music windows of a file, or all windows without music.
 
     A file without a prediction would not count in the score. A model could then raise its score by
@@ -44,10 +44,14 @@ class _MusicMean:
         """Ignore the summary, because its figures are rounded."""
 
     @property
+    def average(self) -> MusicAverage:
+        """Mean over the windows of music, or over all windows if none is music."""
+        return self._music if self._music.windows else self._all
+
+    @property
     def probabilities(self) -> npt.NDArray[np.float64] | None:
         """Mean probabilities, (genres,) float64, or None if no window was classified."""
-        mean = self._music if self._music.windows else self._all
-        return mean.probabilities if mean.windows else None
+        return self.average.probabilities if self.average.windows else None
 
 
 def score_folder(
@@ -83,7 +87,7 @@ def score_folder(
     files, skipped = find_files(folder, manifest.labels)
     predictions, truth = [], []
     for done, (path, genre) in enumerate(files, start=1):
-        mean = _MusicMean(manifest)
+        mean = MusicMean(manifest)
         try:
             analyze_file(FileSource(str(path), clock), classifiers, settings, clock, mean)
         except OverheardError as error:

@@ -34,10 +34,15 @@ def send_estimates(analyzer: FakeAnalyzer, genre: str, seconds: int, begin: int 
 
 
 def show_songs(page: Page, analyzer: FakeAnalyzer, genre: str, seconds: int = 60) -> Locator:
-    """Play a genre and return the cards of the songs that then appear."""
+    """Play a genre and return the cards of the songs that then appear.
+
+    A page may begin with the music of an earlier test, until the genre owns the first rows.
+    """
     send_estimates(analyzer, genre, seconds)
     cards = page.get_by_test_id("songs").locator("ol > li")
     expect(cards).to_have_count(ROWS, timeout=PATIENCE_MS)
+    for row in range(3):
+        expect(cards.nth(row)).to_have_attribute("data-genre", genre, timeout=PATIENCE_MS)
     return cards
 
 

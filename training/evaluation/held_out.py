@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -20,14 +19,11 @@ from training.data.gtzan import LABELS
 from training.data.partitions import Partition, out_of_domain_tracks
 from training.data.targets import split_blocks
 from training.data.teacher_classes import GENRE_TAGS, LISTENER_TAGS
-from training.evaluation.predictions import Predictions, mean_by_track
+from training.evaluation.predictions import Predictions
 from training.export import tflite
 
 SHARED_BANDWIDTH_HZ: Final = 4_000.0
 """Bandwidth that all recordings have. Above it, old speech differs from music by bandwidth alone."""
-
-NEIGHBORS: Final = 5
-"""Similar tracks that are compared with a track."""
 
 FEWEST_OF_GENRE: Final = 5
 """Tracks from which a genre counts in a macro recall."""
@@ -43,8 +39,7 @@ def out_of_domain_scores(
     dict
         By source: ``tracks``, ``accuracy``, ``macro_recall`` over the genres that have ``FEWEST_OF_GENRE``
         tracks, ``recall`` and ``confusion`` by genre, and ``confident``, the share of tracks whose
-        confidence reaches the threshold, with ``accuracy_when_confident``. ``similar`` has the precision of
-        the embedding; see ``neighbor_precision``. ``musicnn`` and
+        confidence reaches the threshold, with ``accuracy_when_confident``. ``musicnn`` and
         ``same_tracks`` score musicnn and the model on the tracks of the genres that musicnn's tags name, if
         the cache has the teachers' values. Empty if the corpus has no such music.
     """
@@ -53,16 +48,12 @@ def out_of_domain_scores(
     for source in sorted({entry.source for entry in entries}):
         own = [entry for entry in entries if entry.source == source]
         eval_set = recording_eval_set(corpus, own, LABELS, GEOMETRIES[geometry])
-        logits, *others = tflite.run_outputs(content, render_images(eval_set.intensities))
+        logits = tflite.run_model(content, render_images(eval_set.intensities))
         predictions = Predictions(logits, eval_set)
         means = predictions.track_means(calibration.temperature)
         scores[source] = _score_source(means, eval_set.labels) | _score_confident(
             means, eval_set.labels, calibration.unsure_below
         )
-        if others:
-            embeddings = mean_by_track(others[-1], eval_set.track)
-            artists = [entry.artist_key for entry in own]
-            scores[source]["similar"] = neighbor_precision(embeddings, eval_set.labels, artists)
         named = np.array(
             [entry.genre in GENRE_TAGS and len(corpus.windows(entry).embeddings) > 0 for entry in own]
         )
@@ -73,31 +64,6 @@ def out_of_domain_scores(
             scores[source]["same_tracks"] = _score_source(means[named], labels)
             scores[source]["musicnn"] = _score_source(tags, labels)
     return scores
-
-
-def neighbor_precision(embeddings: Floats, labels: Labels, artists: Sequence[str]) -> dict[str, float]:
-    """Measure how often the most similar tracks of other artists have the genre of a track.
-
-    Parameters
-    ----------
-    embeddings : (tracks, n)
-    labels : (tracks,)
-    artists : sequence of str
-
-    Returns
-    -------
-    dict
-        ``precision``, the mean share of the same genre among the ``NEIGHBORS`` tracks with the highest cosine
-        similarity, and ``chance``, that among all tracks of other artists.
-    """
-    unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-9)
-    other = np.array(artists)[:, np.newaxis] != np.array(artists)
-    similarity = np.where(other, unit @ unit.T, -np.inf)
-    same = labels[:, np.newaxis] == labels
-    nearest = np.argsort(-similarity, axis=1)[:, :NEIGHBORS]
-    found = np.take_along_axis(same & other, nearest, axis=1).mean(axis=1)
-    chance = (same & other).sum(axis=1) / np.maximum(1, other.sum(axis=1))
-    return {"precision": round(float(found.mean()), 4), "chance": round(float(chance.mean()), 4)}
 
 
 def musicnn_genres(values: npt.NDArray[np.floating]) -> Floats:

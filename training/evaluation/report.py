@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -46,6 +46,8 @@ class Report:
     latency_ms, model_bytes : dict
         Latency and size of each timed model by name.
     provenance : dict
+    similarity : dict
+        From ``training.evaluation.similarity``. Empty if the model has no embedding.
     """
 
     main: str
@@ -60,6 +62,7 @@ class Report:
     latency_ms: dict[str, float]
     model_bytes: dict[str, int]
     provenance: dict[str, Any]
+    similarity: dict[str, Any] = field(default_factory=dict)
 
     def scores(
         self,
@@ -87,6 +90,7 @@ class Report:
             "fault_filtered_test": {geometry: self._test_metrics(geometry) for geometry in self.test},
             "other_peoples_music": self.out_of_domain,
             "not_music": self.non_music,
+            "similarity": self.similarity,
             "valid_at_unsure_below": self._confident_on_validation(),
             "latency_ms": self.latency_ms,
             "bytes": self.model_bytes,

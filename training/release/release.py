@@ -32,6 +32,7 @@ from training.evaluation.latency import (
 )
 from training.evaluation.predictions import Predictions
 from training.evaluation.report import TESTED, Report, calibrate, count_data
+from training.evaluation.similarity import similarity_scores
 from training.export import tflite
 from training.finetuning.checkpoint import checkpoint_name, checkpoint_paths
 from training.finetuning.recipe import TrainingRun
@@ -260,6 +261,7 @@ def _measure(corpus: Corpus, partition: Partition, artifacts: ReleaseArtifacts) 
         latency_ms=measure_latencies(timed),
         model_bytes={name: len(each) for name, each in timed.items()},
         provenance=artifacts.provenance,
+        similarity=similarity_scores(corpus, partition, content, main) if artifacts.embedding_size else {},
     )
 
 

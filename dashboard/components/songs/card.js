@@ -59,6 +59,7 @@ export class SongCard {
     const { parts } = this;
     this.firstArtist = song.first_artist;
     this.element.style.setProperty("--genre", song.color);
+    this.element.dataset.genre = song.genre;
     for (const name of ["title", "romanized", "reason", "relaxed", "from"]) showText(parts[name], song[name]);
     showText(parts.artist, [song.artist, song.published].filter(Boolean).join(", "));
     showText(parts.opened, song.marks.includes("open") ? texts.opened : "");

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
+from itertools import chain
 from typing import Final
 
 from dashboard.recommendations.domain.genre_mix import GenreMix
 from dashboard.recommendations.domain.identity import artist_keys, identity_keys
 from dashboard.recommendations.domain.tracks import Relaxed, Track
 from dashboard.recommendations.engine.feedback import FeedbackStore
-from dashboard.recommendations.engine.playlist import Filters
+from dashboard.recommendations.engine.playlist import Filters, SearchOutcome
 from dashboard.recommendations.engine.ranking import score
 from dashboard.recommendations.engine.settings import MAX_ITEMS, PlaylistSettings
 from dashboard.recommendations.engine.shown_songs import ShownSongs
@@ -101,10 +102,36 @@ class CandidateIndex:
         return songs
 
 
-def count_beyond(pool: Iterable[Track], filters: Filters, today: date) -> Counter[Relaxed]:
-    """Count the songs of a pool that miss exactly one filter beyond those that the user includes."""
-    missing = (filters.unmet(track, today) - filters.included for track in pool)
-    return Counter(kind for kinds in missing if len(kinds) == 1 for kind in kinds)
+def count_beyond(
+    pools: Iterable[Iterable[Track]], filters: Filters, today: date, feedback: FeedbackStore | None = None
+) -> dict[Relaxed, int]:
+    """Count the songs that miss exactly one filter beyond those that the user includes."""
+    counts = Counter[Relaxed]()
+    for track in chain.from_iterable(pools):
+        missing = filters.unmet(track, today) - filters.included
+        if len(missing) == 1 and not (feedback and feedback.is_banned(artist_keys(track.artists))):
+            counts.update(missing)
+    return dict(counts)
+
+
+def find_outcome(
+    pool: Iterable[Track], listed: Collection[str], filters: Filters, today: date
+) -> SearchOutcome:
+    """Return the outcome for a genre without candidates.
+
+    Parameters
+    ----------
+    pool : iterable of Track
+    listed : collection of str
+        Identity keys of the songs in the playlist.
+    filters : Filters
+    today : date
+    """
+    known = [track for track in pool if filters.allow(track, today)]
+    if not known:
+        return SearchOutcome.NONE
+    is_listed = all(not identity_keys(track).isdisjoint(listed) for track in known)
+    return SearchOutcome.FEW if is_listed else SearchOutcome.SHOWN
 
 
 def spread_artists(tracks: Iterable[Track], count: int) -> list[Track]:

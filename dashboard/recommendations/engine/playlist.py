@@ -43,11 +43,17 @@ class Reason(StrEnum):
     """The user skipped, banned, liked or pinned a song, or a song of the playlist began to play."""
 
 
+BEFORE_SONGS: Final = (Reason.WAITING, Reason.FIRST)
+"""Reasons of a playlist before its first song."""
+
+
 class SearchOutcome(StrEnum):
     """Outcome of the search for songs of a genre."""
 
     NONE = "none"
     """No known song passes the filters."""
+    FEW = "few"
+    """All songs that pass the filters are in the list."""
     SHOWN = "shown"
     """All songs that pass the filters are in the list or have left it recently."""
     LOOKING = "looking"
@@ -102,6 +108,10 @@ class Filters:
     def unmet(self, track: Track, today: date) -> frozenset[Relaxed]:
         """Return the filters that a song does not pass, or is not known to pass."""
         return min((unmet_filters(track, query, today) for query in self.queries(track.genre)), key=len)
+
+    def allow(self, track: Track, today: date) -> bool:
+        """Return whether a song passes, or misses only filters beyond which the user wants songs."""
+        return self.unmet(track, today) <= self.included
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,6 @@ LANGUAGE_TRUST: Final = {"provider": 1.0, "artist": 0.9, "script": 0.6, "hint": 
 40 known titles. The other values are estimates."""
 PRECISION_DAYS: Final = {"day": 1, "month": 31, "year": 366}
 """Days that a date of each precision may cover."""
-OLD_DAYS: Final = 3650.0
-"""Half-life of the freshness in days if any age is allowed: ten years, so that age has little weight."""
 LAST_RANK: Final = 50
 """Provider rank from which on all ranks count the same: the depth of a pool."""
 NEUTRAL: Final = 0.5
@@ -86,14 +84,14 @@ def unmet_filters(track: Track, query: TrackQuery, today: date) -> frozenset[Rel
 def freshness(track: Track, wanted: ReleaseRange, today: date) -> float:
     """Return the freshness, 0..1: 1 for today, halved after half the range, and 0.5 for an unknown date.
 
-    If any age is allowed, the freshness is halved after ten years.
+    If any age or a decade is wanted, the freshness is 0.5 for all songs.
     """
     possible = release_span(track)
-    if possible is None:
+    if possible is None or wanted.days is None:
         return NEUTRAL
     middle = possible[0] + (possible[1] - possible[0]) / 2
     age_days = max(0, (today - middle).days)
-    return float(0.5 ** (age_days / (OLD_DAYS if wanted.days is None else wanted.days / 2)))
+    return float(0.5 ** (age_days / (wanted.days / 2)))
 
 
 def language_confidence(track: Track, language: str | None) -> float:

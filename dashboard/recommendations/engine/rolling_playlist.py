@@ -15,16 +15,16 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from math import ceil, floor
 
 from dashboard.recommendations.domain.genre_mix import allocate_slots, heaviest_first, reserve_slots
 from dashboard.recommendations.domain.identity import artist_keys, identity_keys
 from dashboard.recommendations.domain.localized import LocalizedMessage, localize
-from dashboard.recommendations.domain.tracks import Relaxed, Track, TrackQuery
-from dashboard.recommendations.engine.candidates import CandidateIndex, count_beyond
+from dashboard.recommendations.domain.tracks import Track, TrackQuery
+from dashboard.recommendations.engine.candidates import CandidateIndex, count_beyond, find_outcome
 from dashboard.recommendations.engine.feedback import FeedbackStore
 from dashboard.recommendations.engine.listening_profile import ListeningProfile
 from dashboard.recommendations.engine.playlist import (
+    BEFORE_SONGS,
     Filters,
     Playlist,
     PlaylistItem,
@@ -38,7 +38,6 @@ from dashboard.recommendations.engine.searches import Searches
 from dashboard.recommendations.engine.settings import PlaylistSettings
 from dashboard.recommendations.engine.shown_songs import ShownSongs
 from dashboard.recommendations.engine.slots import (
-    Candidate,
     SlotAllocator,
     fill_slots,
     find_replaceable,
@@ -47,10 +46,6 @@ from dashboard.recommendations.engine.slots import (
     put_first,
     rotate,
 )
-
-ROUNDING = 1e-9
-"""Added before a product is rounded down, so that 0.6 * 10 gives 6."""
-BEFORE_SONGS = (Reason.WAITING, Reason.FIRST)
 
 
 class RollingPlaylist:
@@ -137,9 +132,9 @@ class RollingPlaylist:
         queries: list[TrackQuery] = []
         for genre in wanted:
             low = max(self.settings.unseen_low, self._slots.get(genre, 0))
-            counted = genre in self._candidates and genre not in self._stale_genres
+            counted = genre in self._index.by_genre and genre not in self._stale_genres
             # Songs of this session that may return do not count, since a search may find others.
-            if counted and sum(shown_at < 0 for (_, shown_at), _, _ in self._candidates[genre]) < low:
+            if counted and sum(shown_at < 0 for (_, shown_at), _, _ in self._index.by_genre[genre]) < low:
                 queries += self._searches.next_queries(genre, now)
         return queries
 
@@ -243,9 +238,8 @@ class RollingPlaylist:
             return self.current
         new = change(old)
         self._find_candidates()
-        return self._fill_gaps(
-            [new if item is old else item for item in self._remaining_items()], Reason.CHOICE
-        )
+        items = [new if item is old else item for item in self._remaining_items()]
+        return self._fill_gaps(items, Reason.CHOICE)
 
     def _remaining_items(self) -> list[PlaylistItem | None]:
         """Return the items, with None for the song that plays and for artists that were banned since."""
@@ -269,7 +263,7 @@ class RollingPlaylist:
             return Reason.SHIFT
         unopened = sum(not item.opened for item in self.current.items)
         opened = any(item.opened and not item.is_kept for item in self.current.items)
-        if opened and unopened < self.settings.unseen_low and any(self._candidates.values()):
+        if opened and unopened < self.settings.unseen_low and any(self._index.by_genre.values()):
             return Reason.UNSEEN
         return Reason.TIMER if self._timer.is_due(self.profile.music_seconds) else None
 
@@ -288,13 +282,13 @@ class RollingPlaylist:
             self._find_candidates()
             self._recent.clear()  # as other songs are wanted, those that do not pass may soon be wanted again
             items = [
-                item if item is None or item.is_kept or self._is_allowed(item.track) else None
+                item if item is None or item.is_kept or self.filters.allow(item.track, self._today) else None
                 for item in items
             ]
         allocator = SlotAllocator(self.settings.size, self._slots, tuple(items))
         replaceable = find_replaceable(allocator, reason, self._max_swaps(reason))
         if self.filters.included:
-            replaceable = keep_passing(replaceable, self._candidates)
+            replaceable = keep_passing(replaceable, self._index.by_genre)
         return self._fill(allocator, replaceable, reason, lend=allocator.size)
 
     def _allocate_slots(self, count: int) -> None:
@@ -304,16 +298,10 @@ class RollingPlaylist:
         self._slots = reserve_slots(slots, self._heard_genre, self.settings.heard_rows)
 
     def _max_swaps(self, reason: Reason) -> int:
-        """Return the number of songs that a refresh may replace.
-
-        If no further songs are found, the timer spreads the remaining songs over the time until the first
-        one may return.
-        """
-        max_swaps = floor(self.settings.swap_share * len(self.current.items) + ROUNDING)
-        if reason is not Reason.TIMER or not all(map(self._searches.is_exhausted, self._slots)):
-            return max_swaps
-        left = sum(map(len, self._candidates.values()))
-        return min(max_swaps, ceil(left * self.settings.timer_seconds / self.settings.rest_seconds))
+        """Return the number of songs that a refresh may replace. The timer spreads the last songs."""
+        is_last = reason is Reason.TIMER and all(map(self._searches.is_exhausted, self._slots))
+        left = sum(map(len, self._index.by_genre.values())) if is_last else None
+        return self.settings.max_swaps(len(self.current.items), left)
 
     def _fill_gaps(self, items: Sequence[PlaylistItem | None], reason: Reason | None = None) -> Playlist:
         """Fill empty slots, and slots that were lent to another genre until songs of their genre arrive."""
@@ -335,7 +323,7 @@ class RollingPlaylist:
         waiting = {genre for genre in self._slots if self._searches.is_pending(genre, self._now)}
         relevance = self.settings.ranking.relevance
         blocked = frozenset().union(*self._recent, *shown_now)
-        picked = fill_slots(allocator, replaceable, self._candidates, blocked, waiting, relevance, lend)
+        picked = fill_slots(allocator, replaceable, self._index.by_genre, blocked, waiting, relevance, lend)
         new_items = [self._build_item(track, genre) for track, genre in picked]
         for item in new_items:
             self._recent.append(artist_keys(item.track.artists))
@@ -346,9 +334,6 @@ class RollingPlaylist:
         if new_items:
             self._find_candidates(items)
         return self._publish(items, reason, waiting)
-
-    def _is_allowed(self, track: Track) -> bool:
-        return self.filters.unmet(track, self._today) <= self.filters.included
 
     def _build_item(self, track: Track, genre: str) -> PlaylistItem:
         preference = self.feedback.preference(artist_keys(track.artists))
@@ -367,36 +352,28 @@ class RollingPlaylist:
         genres = {**target, **self._slots}
         self._index.update(self._pools, genres, target, self.filters, listed, self._now, self._today)
 
-    @property
-    def _candidates(self) -> Mapping[str, Sequence[Candidate]]:
-        return self._index.by_genre
-
     def _publish(self, items: tuple[PlaylistItem, ...], reason: Reason, waiting: Collection[str]) -> Playlist:
         """Return a playlist with these items, or the current one if it is equal."""
         # Kept songs are compared with filters that the user set later.
         items = tuple(replace(item, relaxed=self.filters.unmet(item.track, self._today)) for item in items)
-        before, notes, beyond = self.current, self._build_notes(items, waiting), self._count_beyond(items)
+        before, notes = self.current, self._build_notes(items, waiting)
+        pools = [self._pools.get(genre, ()) for genre in self._slots]
+        is_full = len(items) >= self.settings.size
+        beyond = {} if is_full else count_beyond(pools, self.filters, self._today, self.feedback)
         order, order_before = [item.key for item in items], [item.key for item in before.items]
         if order != order_before:
             self._timer.mark_changed()
             if self._is_seen:
                 tracks = [item.track for item in (*before.items, *items)]
-                self.shown.add([track for track in tracks if self._is_allowed(track)], self._now)
-                self.shown.withdraw([track for track in tracks if not self._is_allowed(track)])
+                self.shown.add(
+                    [track for track in tracks if self.filters.allow(track, self._today)], self._now
+                )
+                self.shown.withdraw([track for track in tracks if not self.filters.allow(track, self._today)])
         shown_state = (before.items, before.notes, before.mix, before.beyond)
         if (items, notes, self._mix, beyond) != shown_state:
             shown_reason = reason if items != before.items or not items else before.reason
             self.current = Playlist(items, shown_reason, before.number + 1, notes, self._mix, beyond)
         return self.current
-
-    def _count_beyond(self, items: Sequence[PlaylistItem]) -> dict[Relaxed, int]:
-        """Count the songs beyond each filter, or return no counts if the playlist is full."""
-        if len(items) >= self.settings.size:
-            return {}
-        banned = self.feedback.is_banned
-        pools = (track for genre in self._slots for track in self._pools.get(genre, ()))
-        unbanned = (track for track in pools if not banned(artist_keys(track.artists)))
-        return dict(count_beyond(unbanned, self.filters, self._today))
 
     def _build_notes(
         self, items: Sequence[PlaylistItem], waiting: Collection[str]
@@ -409,13 +386,14 @@ class RollingPlaylist:
         if len(items) == self.settings.size and all(item.is_kept for item in items):
             notes.append(localize("note.pinned"))
         missing = Counter(self._slots) - Counter(item.genre for item in items)
-        found: dict[SearchOutcome, list[str]] = {kind: [] for kind in SearchOutcome}
+        outcomes: dict[SearchOutcome, list[str]] = {kind: [] for kind in SearchOutcome}
+        listed = {key for item in items for key in identity_keys(item.track)}
         for genre in heaviest_first(self._slots):
-            if self._candidates.get(genre):
+            if self._index.by_genre.get(genre):
                 continue
             if self._searches.is_exhausted(genre):
-                known = any(self._is_allowed(track) for track in self._pools.get(genre, ()))
-                found[SearchOutcome.SHOWN if known else SearchOutcome.NONE].append(genre)
+                pool = self._pools.get(genre, ())
+                outcomes[find_outcome(pool, listed, self.filters, self._today)].append(genre)
             elif genre in waiting and missing[genre] > 0:
-                found[SearchOutcome.LOOKING].append(genre)
-        return (*notes, *build_notes(found, self.filters))
+                outcomes[SearchOutcome.LOOKING].append(genre)
+        return (*notes, *build_notes(outcomes, self.filters))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import ceil, floor
+from typing import Final
 
 from dashboard.recommendations.engine.listening_profile import ProfileSettings
 from dashboard.recommendations.engine.ranking import RankingSettings
 
+ROUNDING: Final = 1e-9
+"""Added before a product is rounded down, so that 0.6 * 10 gives 6."""
 MAX_ITEMS = 10
 """Songs in a playlist. No artist is repeated within as many songs."""
 
@@ -64,3 +68,17 @@ class PlaylistSettings:
         for name in ("unseen_low", "patience_seconds"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
+
+    def max_swaps(self, rows: int, left: int | None = None) -> int:
+        """Return the number of songs that a refresh by the timer may replace.
+
+        Parameters
+        ----------
+        rows : int
+            Songs in the playlist.
+        left : int or None
+            Songs that may still be shown, if no others are found. They are spread over the time until the
+            first one may return.
+        """
+        most = floor(self.swap_share * rows + ROUNDING)
+        return most if left is None else min(most, ceil(left * self.timer_seconds / self.rest_seconds))

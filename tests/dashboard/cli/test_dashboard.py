@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ from dashboard.errors import DashboardError
 from dashboard.server.__main__ import SCRIPT, STREAMLIT_OPTIONS
 from dashboard.uploads.analysis_job import MAX_FILE_BYTES, MEBIBYTE
 from models.errors import OverheardError
+from tests.support.cli import main_error
 
 SECRET = "a-secret-of-these-tests"
 
@@ -165,3 +167,10 @@ def test_no_module_of_the_dashboard_hides_another_package() -> None:
     assert not names & (
         sys.stdlib_module_names | {"models", "realtime", "training", "dashboard", "streamlit"}
     )
+
+
+def test_a_missing_library_is_an_error(tmp_path: Path) -> None:
+    for library in (tmp_path / "absent", tmp_path):
+        error = main_error("dashboard", "--library", str(library))
+        assert str(library) in error
+        assert "`overheard library ~/Music --out " in error

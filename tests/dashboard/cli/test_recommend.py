@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +58,49 @@ def test_the_command_prints_a_line_of_json_for_each_song(services: Services) -> 
     for song in songs:
         assert list(song) == ["title", "artists", "url", "provider", "published", "language", "relaxed"]
         assert song["url"].startswith("https://")
+
+
+def offline(*arguments: str) -> list[str]:
+    """Return the lines of the command without services."""
+    done = run_command("recommend", *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def test_the_text_says_how_many_songs_are_missing_and_where_others_are() -> None:
+    """Regression: songs in other languages were printed without a word."""
+    lines = offline("--genre", "country", "--language", "ru", "--range", "1950s")
+    assert [line for line in lines if "https://" in line] == []
+    (shortage,) = [line for line in lines if "0 of 10 songs" in line]
+    assert re.search(r"Without --language there are \d+ more", shortage)
+    (enough,) = [offline("--genre", "rock", "--language", "en", "--range", "1970s", "--count", "3")]
+    assert sum(line.startswith("    https://") for line in enough) == 3
+    assert not any(" of 3 songs" in line for line in enough)
+    for line in enough[::2]:
+        assert re.search(r", 197\d$", line), "the range is a decade"
+
+
+def test_no_artist_comes_twice_in_ten_songs() -> None:
+    """Regression: three of seven songs were by one artist."""
+    lines = offline("--genre", "jazz", "--language", "ja", "--count", "20")
+    artists = [line.partition(":")[0] for line in lines if not line.startswith(" ")]
+    for start in range(len(artists)):
+        window = artists[start : start + 10]
+        assert len(set(window)) == len(window)
+
+
+def test_titles_are_links_on_a_terminal_only() -> None:
+    import pty
+
+    arguments = [sys.executable, "-P", "-m", "realtime.cli", "recommend", "--genre", "pop", "--count", "1"]
+    controller, terminal = pty.openpty()
+    with open(controller, "rb", closefd=True) as screen:
+        done = subprocess.run(arguments, stdout=terminal, stderr=subprocess.PIPE, check=True)
+        os.close(terminal)
+        shown = screen.read1(100_000)
+    assert done.stderr == b""
+    assert re.search(rb"\x1b]8;;https://[!-~]+\x1b\\[^\x1b]+\x1b]8;;\x1b\\", shown)
+    assert "\x1b" not in "\n".join(offline("--genre", "pop", "--count", "1"))
 
 
 def test_songs_like_a_file(tmp_path: Path) -> None:

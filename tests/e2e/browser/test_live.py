@@ -124,9 +124,9 @@ def test_losses_and_latency_are_shown(page: Page, analyzer: FakeAnalyzer) -> Non
     expect(page.get_by_test_id("model")).to_have_text("Model genre 1.0 on LiteRT int8")
 
 
-def test_the_title_of_a_station_is_shown_beside_its_name(page: Page, analyzer: FakeAnalyzer) -> None:
+def test_the_title_of_a_station_is_shown_in_the_card(page: Page, analyzer: FakeAnalyzer) -> None:
     analyzer.send("title", title="Take Five")
-    expect(page.get_by_test_id("title")).to_contain_text("Take Five")
+    expect(page.locator(".card").get_by_test_id("title")).to_contain_text("Take Five")
     expect(page.get_by_test_id("artist")).to_be_empty()
     analyzer.send("title", title="")
     expect(page.get_by_test_id("title")).to_have_text("")

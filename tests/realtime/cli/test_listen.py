@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sqlite3
@@ -11,9 +12,11 @@ import time
 import urllib.request
 from pathlib import Path
 
+import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from realtime.cli.common import print_address
 from realtime.history.location import default_path
 from realtime.server.requests import UNPRIVILEGED
 from tests.support.audio import noise, tone, write
@@ -62,6 +65,16 @@ def test_several_sources_have_states_and_estimates_of_their_own(tmp_path: Path) 
     listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     assert "loud.wav" in listed
     assert "quiet.wav" in listed
+
+
+def test_the_address_is_printed_in_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log line of another thread stood between the address and the end of its line."""
+    written: list[str] = []
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "write", written.append)
+    monkeypatch.setattr(sys, "stderr", stream)
+    print_address("listening to a\x1b[2J", "ws://127.0.0.1:1")
+    assert written == ["listening to a\\x1b[2J; estimates at ws://127.0.0.1:1\n"]
 
 
 def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:

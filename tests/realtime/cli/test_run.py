@@ -11,6 +11,7 @@ import psutil
 from websockets.sync.client import connect
 
 from tests.support.audio import tone, write
+from tests.support.cli import main_error
 from tests.support.network import free_port, is_listening
 from tests.support.waiting import wait_until
 
@@ -59,3 +60,8 @@ def test_the_page_under_an_allowed_name_reaches_the_analyzer(tmp_path: Path) -> 
         finally:
             run.terminate()
             run.wait(timeout=20)
+
+
+def test_a_missing_library_is_an_error_before_anything_is_opened(tmp_path: Path) -> None:
+    error = main_error("run", "--library", str(tmp_path / "absent"), "--source", "demo", "--port", "0")
+    assert f"--library {tmp_path}/absent is not a folder; `overheard library" in error

@@ -163,7 +163,7 @@ def play(open_it: Callable[[], AudioSource]) -> str:
 
 def play_address(url: str) -> str:
     """Play an address as ``overheard listen`` does, but once and without pauses."""
-    return play(lambda: StreamSource(url, VirtualClock(), open_timeout_seconds=30, silence_timeout_seconds=2))
+    return play(lambda: StreamSource(url, VirtualClock(), silence_timeout_seconds=2))
 
 
 class AnswerTarget:

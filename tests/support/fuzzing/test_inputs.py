@@ -23,7 +23,7 @@ from tests.support.fuzzing.targets import Target, check_sentence
 from tests.support.fuzzing.watch import Watch
 from tests.support.waiting import wait_until
 
-CHANGED = 24
+CHANGED = 8
 """Changed inputs of each kind."""
 
 PARTS = 8

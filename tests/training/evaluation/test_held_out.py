@@ -16,7 +16,6 @@ from training.evaluation.held_out import (
     SHARED_BANDWIDTH_HZ,
     limit_bandwidth,
     musicnn_genres,
-    neighbor_precision,
 )
 from training.evaluation.predictions import mean_by_track
 
@@ -31,19 +30,6 @@ def test_limit_bandwidth_keeps_the_bands_below(spec: Any) -> None:
     assert (result[:, ~kept] == columns.min()).all()
     assert 100 < kept.sum() < 250
     assert columns[:, ~kept].max() > 190  # the argument itself is left alone
-
-
-def test_neighbors_are_of_other_artists_and_by_cosine_similarity() -> None:
-    """Two genres point in two directions. One artist's tracks, which are alike, do not count as found."""
-    random = np.random.default_rng(0)
-    labels = np.repeat([0, 1], 12)
-    directions = np.array([[1.0, 0, 0], [0, 1, 0]])[labels]
-    embeddings = directions * random.uniform(0.1, 9, (24, 1)) + random.normal(0, 0.02, (24, 3))
-    artists = [f"artist {number // 2}" for number in range(24)]
-    found = neighbor_precision(embeddings, labels, artists)
-    assert found["precision"] > 0.95
-    assert found["chance"] == pytest.approx(10 / 22, abs=1e-3)
-    assert neighbor_precision(embeddings, labels, ["one"] * 24)["precision"] == 0
 
 
 def test_windows_are_averaged_by_track() -> None:

@@ -108,7 +108,7 @@ def test_any_text_has_identity_keys(title: str, artists: list[str]) -> None:
 
 def test_scores_add_up() -> None:
     settings = RankingSettings()
-    assert score(SONG, ANY, {"jazz": 1}, TODAY, 0.5, settings) == pytest.approx(0.5 + 0.15 + 0.15 + 0.1)
+    assert score(SONG, ANY, {"jazz": 1}, TODAY, 0.5, settings) == pytest.approx(0.5 + 0.15 + 0.075 + 0.1)
     plain = replace(SONG, published=None, precision="none", rank=25, language=None)
     wanted = TrackQuery("rock", "ja")
     points = score(plain, wanted, {"jazz": 0.2}, TODAY, 0.75, settings)
@@ -131,6 +131,9 @@ def test_freshness_halves_after_half_the_range() -> None:
     assert freshness(track, ReleaseRange.MONTH, TODAY) == 0.5
     assert freshness(replace(track, published=date(2027, 1, 1)), ReleaseRange.WEEK, TODAY) == 1, "not above 1"
     assert freshness(replace(track, precision="none"), ReleaseRange.WEEK, TODAY) == 0.5
+    assert freshness(replace(track, published=date(1950, 1, 1)), ReleaseRange.ANY, TODAY) == 0.5, (
+        "if any age is wanted, new songs must not come first"
+    )
 
 
 @pytest.mark.parametrize(

@@ -223,9 +223,7 @@ def test_a_song_beyond_the_filters_comes_only_if_the_user_includes_it() -> None:
     playlist = session.update(pools, now + 1, TODAY)
     assert titles(playlist) == fitting
     assert playlist.beyond == {Relaxed.LANGUAGE: 5, Relaxed.RANGE: 40}
-    assert note_texts(playlist) == [
-        "jazz: all songs that fit have been shown. Each returns after 45 minutes at the earliest."
-    ]
+    assert note_texts(playlist) == ["jazz: no other songs fit."]
     assert session.next_queries(now + 1000) == [], "nothing beyond the filters may be searched"
 
     session.set_filters(replace(filters, included=frozenset({Relaxed.LANGUAGE})))
