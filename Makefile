@@ -4,7 +4,7 @@ PURE = $(addprefix dashboard/, analyzer i18n recommendations uploads viewmodels)
        $(addprefix realtime/, audio config history network outputs pipeline protocol server sources)
 QUICK = not (benchmark or cluster or e2e or recordings or sound_servers or training)
 
-.PHONY: setup run test test-quick coverage lint bench bench-check soak
+.PHONY: setup run test test-quick coverage lint dist bench bench-check soak
 .DEFAULT_GOAL := run
 
 setup:
@@ -37,6 +37,11 @@ lint:
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.ci/node_modules/.bin/biome ci --error-on-warnings
+
+# The wheel in new environments outside the repository, with the newest and with the oldest versions. Takes 600 MB.
+dist:
+	@.ci/setup run
+	@.ci/dist $(ARGS)
 
 bench:
 	@.ci/setup test

@@ -11,7 +11,7 @@ from dashboard.library.index import Neighbor
 from dashboard.library.shelf import shared_shelf
 from dashboard.library.table import LibraryError
 from dashboard.session import PageContext, is_muted
-from dashboard.viewmodels.own_tracks import fault_data, own_tracks_data
+from dashboard.viewmodels.own_tracks import fault_data, own_tracks_data, playing_track
 
 MAX_TRACKS = 6
 """Tracks that are shown."""
@@ -37,7 +37,9 @@ def show_own_tracks(page: PageContext) -> None:
         show_tracks(fault_data(error.fault, page.translator))
         return
     if sound is not None and sound.embedding is not None:
-        st.session_state[key] = index.neighbors(sound.embedding, MAX_TRACKS)
+        st.session_state[key] = index.neighbors(
+            sound.embedding, MAX_TRACKS, like=playing_track(page.feed.snapshot)
+        )
     neighbors: list[Neighbor] = st.session_state.get(key, [])
     show_tracks(own_tracks_data(neighbors, len(index), is_muted(), page.translator))
 

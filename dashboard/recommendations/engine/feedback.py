@@ -9,7 +9,10 @@ from __future__ import annotations
 import glob
 import json
 import logging
-from collections.abc import Iterable
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -35,6 +38,12 @@ MAX_COUNT: Final = 1_000
 """Maximum count of likes or skips of an artist."""
 MAX_FILE_BYTES: Final = 1 << 20
 """Maximum size of the file in bytes. A larger file is set aside."""
+
+
+LOCK_TIMEOUT_SECONDS: Final = 1.0
+"""Seconds that another writer may hold the folder before a change is made without the lock."""
+LOCK_POLL_SECONDS: Final = 0.01
+"""Seconds between two attempts to lock the folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +106,9 @@ def parse_feedback(text: str) -> dict[str, ArtistFeedback]:
 class FeedbackStore:
     """Feedback of the user in memory and, with a path, in a file.
 
-    The file is read again before every change, so that two pages do not undo each other's changes. After a
-    disk error, feedback is kept in memory and ``error`` holds a message.
+    The file is read again before every change, and locked until the change is written, so that two pages or
+    programs do not undo each other's changes. After a disk error, feedback is kept in memory and ``error``
+    holds a message.
 
     Parameters
     ----------
@@ -127,24 +137,29 @@ class FeedbackStore:
 
     def like(self, artist: str, title: str) -> None:
         """Count a liked song. A second like of the same song does not count."""
-        before = self._get(artist)
-        if title_key(_short(title)) in map(title_key, before.liked):
-            return
-        liked = (*before.liked, _short(title))[-MAX_TITLES:]
-        self._put(replace(before, likes=min(before.likes + 1, MAX_COUNT), liked=liked))
+        with self._locked():
+            before = self._get(artist)
+            if title_key(_short(title)) in map(title_key, before.liked):
+                return
+            liked = (*before.liked, _short(title))[-MAX_TITLES:]
+            self._put(replace(before, likes=min(before.likes + 1, MAX_COUNT), liked=liked))
 
     def skip(self, artist: str) -> None:
         """Count a skipped song."""
-        before = self._get(artist)
-        self._put(replace(before, skips=min(before.skips + 1, MAX_COUNT)))
+        with self._locked():
+            before = self._get(artist)
+            self._put(replace(before, skips=min(before.skips + 1, MAX_COUNT)))
 
     def ban(self, artist: str) -> None:
         """Ban an artist from all playlists."""
-        self._put(replace(self._get(artist), banned=True))
+        with self._locked():
+            self._put(replace(self._get(artist), banned=True))
 
     def delete(self, artist: str) -> None:
         """Delete the feedback about one artist."""
-        self._put(ArtistFeedback(_short(artist)))
+        with self._locked():
+            self.reload()
+            self._put(ArtistFeedback(_short(artist)))
 
     def delete_all(self) -> None:
         """Delete all feedback: the file, and the damaged copies that were set aside."""
@@ -203,6 +218,19 @@ class FeedbackStore:
         except (ValueError, RecursionError) as error:
             self._set_aside(self._path, error)
 
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep other writers out. Without a lock, as on Windows, the change is made all the same."""
+        if self._path is None or not self._may_write:
+            yield
+            return
+        folder = _lock_folder(self._path.parent)
+        try:
+            yield
+        finally:
+            if folder is not None:
+                os.close(folder)
+
     def _get(self, artist: str) -> ArtistFeedback:
         self.reload()
         return self._artists.get(artist_key(_short(artist)), ArtistFeedback(_short(artist)))
@@ -260,6 +288,30 @@ class FeedbackStore:
     def _fail(self, error: LocalizedMessage) -> None:
         self.error = error
         log.warning("%s", error)
+
+
+def _lock_folder(path: Path) -> int | None:
+    """Lock a folder, which leaves no file in it. Return its descriptor, or None if it cannot be locked."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None  # the change itself reports the reason
+    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+    while True:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if isinstance(error, BlockingIOError) and time.monotonic() < deadline:
+                time.sleep(LOCK_POLL_SECONDS)
+                continue
+            os.close(folder)
+            return None
+        return folder
 
 
 def _short(name: str) -> str:

@@ -43,8 +43,8 @@ def pacific_zone(name: str = RESET_ZONE) -> tzinfo:
 class DailyQuota:
     """Number of searches until midnight in Los Angeles. Thread-safe.
 
-    A damaged file is replaced. If the file cannot be used, only the searches of this process count. Both
-    cases are logged.
+    A damaged file is replaced. If the file cannot be used (a full disk), this process counts its searches
+    from the last known number, and adds them to the file as soon as it can be written. Both cases are logged.
 
     Parameters
     ----------
@@ -66,6 +66,7 @@ class DailyQuota:
         self._zone = pacific_zone() if zone is None else zone
         self._lock = threading.Lock()
         self._counted: dict[date, int] = {}
+        self._unwritten: dict[date, int] = {}
         self._warned = False
 
     @property
@@ -105,12 +106,14 @@ class DailyQuota:
             for attempt in range(2):
                 try:
                     with self._locked_file() as connection:
-                        used = self._read_used(connection, today)
+                        stored = self._read_used(connection, today)
+                        used = min(max(stored + self._unwritten.get(today, 0), 0), self._searches)
+                        self._counted = {today: used}
                         after = self._used_after(used, change, limit)
-                        if after != used:
+                        if after != stored:
                             connection.execute("DELETE FROM days WHERE day != ?", (today.isoformat(),))
                             connection.execute("REPLACE INTO days VALUES (?, ?)", (today.isoformat(), after))
-                    self._counted = {today: after}
+                    self._counted, self._unwritten = {today: after}, {}
                     return used
                 except (sqlite3.OperationalError, OSError) as error:
                     self._warn_once("cannot be used, so only this process's searches are counted", error)
@@ -122,7 +125,9 @@ class DailyQuota:
                     with suppress(OSError):
                         self._path.unlink()
             used = self._counted.get(today, 0)
-            self._counted = {today: self._used_after(used, change, limit)}
+            after = self._used_after(used, change, limit)
+            self._counted = {today: after}
+            self._unwritten = {today: self._unwritten.get(today, 0) + after - used}
             return used
 
     def _used_after(self, used: int, change: int, limit: int | None) -> int:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.analyzer.snapshot import Snapshot
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.i18n.translator import Translator
 from dashboard.library.index import track_id
 from dashboard.library.table import LibraryError, LibraryFault, load_index
-from dashboard.viewmodels.own_tracks import fault_data, own_tracks_data
+from dashboard.viewmodels.own_tracks import fault_data, own_tracks_data, playing_track
 from tests.support.similar_tracks import MANIFEST, Sound, at_angle, write_sounds
 
 
@@ -26,6 +27,20 @@ def test_tracks_have_names_addresses_and_folders(tmp_path: Path) -> None:
     assert second["likeness"] == "50% alike"
     assert data["message"].startswith("2 tracks of your library")
     assert "/m/a/x.mp3" in data["m3u"]
+
+
+def test_the_song_that_plays_is_not_offered(tmp_path: Path) -> None:
+    """A media player names artist and song, a station one text."""
+    sounds = [Sound("/m/a.mp3", 0, "The Band", "Song (Remastered 2011)"), Sound("/m/b.mp3", 30, "B", "Other")]
+    index = load_index(str(write_sounds(tmp_path / "t", sounds)), MANIFEST.identity)
+    for snapshot, expected in (
+        (Snapshot(title="Band - Song", artist="Band", song="Song"), ["Other"]),
+        (Snapshot(title="BAND - song"), ["Other"]),
+        (Snapshot(title="Radio Nowhere"), ["Song (Remastered 2011)", "Other"]),
+        (Snapshot(), ["Song (Remastered 2011)", "Other"]),
+    ):
+        found = index.neighbors(at_angle(0), 5, like=playing_track(snapshot))
+        assert [each.track.title for each in found] == expected
 
 
 def test_without_music_or_muted_a_sentence_says_so() -> None:

@@ -10,16 +10,18 @@ from models.manifest import ModelManifest
 from realtime.pipeline.recent_sound import MAX_WINDOWS, RecentSound
 from tests.support.clock import VirtualClock
 
+MANIFEST = ModelManifest.load()
+
 
 def window(angle: float, music: float = 1.0) -> Prediction:
-    embedding = np.zeros(ModelManifest.load().embedding_size, np.float32)
+    embedding = np.zeros(MANIFEST.embedding_size, np.float32)
     embedding[:2] = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-    tags = np.zeros(len(ModelManifest.load().tags))
+    tags = np.zeros(len(MANIFEST.tags))
     return Prediction(np.full(10, 0.1), 1.0, music, tags, embedding)
 
 
 def recent(clock: VirtualClock) -> RecentSound:
-    return RecentSound("radio", ModelManifest.load(), clock)
+    return RecentSound("radio", MANIFEST, clock)
 
 
 def test_windows_of_the_last_30_s_count() -> None:
@@ -33,7 +35,7 @@ def test_windows_of_the_last_30_s_count() -> None:
     clock.sleep_until(start + 34)
     document = sound.describe()
     assert (document["source"], document["windows"]) == ("radio", 2)
-    assert document["model"] == ModelManifest.load().identity
+    assert document["model"] == MANIFEST.identity
     assert document["embedding"][:2] == pytest.approx([np.sqrt(0.5), np.sqrt(0.5)], abs=1e-5)
     clock.sleep_until(start + 51)
     assert sound.describe()["embedding"] is None

@@ -125,6 +125,9 @@ def test_a_released_model_has_metrics_card_and_plots(
     assert {each["name"] for each in metrics["tags"]} == {tag.name for tag in VOCABULARY}
     assert released.tags == ()  # the corpus is too small to learn one
     assert released.embedding_size == 96
+    similarity = {name: (each["tracks"], each["among"]) for name, each in metrics["similarity"].items()}
+    assert similarity["GTZAN, fine arrays"] == similarity["GTZAN, coarse arrays"] == (10, 20)
+    assert similarity["more-music, held-out artists"] == (2, 2)
     assert metrics["other_peoples_music"]["more-music"]["tracks"] == 2
     assert set(metrics["other_peoples_music"]["more-music"]["recall"]) == {"blues", "rock"}
     assert {kind: each["clips"] for kind, each in metrics["not_music"].items()} == {

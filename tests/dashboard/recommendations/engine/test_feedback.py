@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -50,6 +51,46 @@ def test_preference_is_the_mean_of_a_beta_distribution() -> None:
     choices.skip("AC/DC")
     choices.skip("AC/DC")
     assert choices.preference({"acdc", "nobody"}) == 2 / 5
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from dashboard.recommendations.engine.feedback import FeedbackStore
+choices = FeedbackStore(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(40):
+    choices.skip("Both")
+    choices.ban(f"{sys.argv[2]} {number}")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_two_programs_that_write_at_once_lose_nothing(path: Path) -> None:
+    """Of 100 skips each of two programs, 100 were counted, because each wrote what it had read before."""
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("first", "second")
+    ]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    for writer in writers:
+        writer.communicate(timeout=60)
+        assert writer.returncode == 0
+    artists = {choice.artist: choice for choice in FeedbackStore(path).list_artists()}
+    assert artists["Both"].skips == 80
+    assert len(artists) == 81
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")

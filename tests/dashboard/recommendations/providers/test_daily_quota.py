@@ -183,3 +183,34 @@ def test_a_system_without_time_zones_says_so(path: Path, caplog: pytest.LogCaptu
     assert "pip install tzdata" in caplog.text
     summer = DailyQuota(path, at(2026, 7, 1, 12), zone=zone)
     assert summer.resets_at() == datetime(2026, 7, 2, 8, tzinfo=UTC), "an hour late, never early"
+
+
+WITH_A_FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from dashboard.recommendations.providers.daily_quota import DailyQuota
+from tests.support.services.faulty_http import MovableClock
+quota = DailyQuota(Path(sys.argv[1]), MovableClock())
+limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1, limits[1]))
+for _ in range(10):
+    quota.take()
+print(quota.left)
+resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+quota.take()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_searches_on_a_full_disk_are_counted_from_the_last_number_and_written_later(path: Path) -> None:
+    """On a full disk the count began at 0 again, and was forgotten once the disk had space."""
+    earlier = DailyQuota(path, MovableClock())
+    for _ in range(60):
+        earlier.take()
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_A_FULL_DISK, str(path)],
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True,
+    )  # fmt: skip
+    assert done.stdout == "30\n"
+    assert done.stderr.count("cannot be used") == 1
+    assert earlier.left == 29
