@@ -67,6 +67,11 @@ COMMANDS = {
 """Commands by their headings in ``overheard --help``. A module is imported only if its command is run."""
 
 
+MEMORY_IS_FULL = "the memory of this machine, or the memory that this program may use, is full"
+SIGNS_OF_FULL_MEMORY = ("failed to map segment", "Cannot allocate memory", "can't start new thread")
+"""Parts of the errors that a library which cannot be loaded, or a thread that cannot be started, raises."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
@@ -103,7 +108,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _discard_output()
         return 0
     except MemoryError:
-        error = "the memory of this machine, or the memory that this program may use, is full"
+        error = MEMORY_IS_FULL
+    except (ImportError, RuntimeError) as failure:
+        if not any(sign in str(failure) for sign in SIGNS_OF_FULL_MEMORY):
+            raise
+        error = MEMORY_IS_FULL
     except OSError as failure:
         error = _describe_os_error(failure)
     _print_error(f"{name}: {error}")

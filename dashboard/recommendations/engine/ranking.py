@@ -30,6 +30,8 @@ class RankingSettings:
     language: float = 0.15
     freshness: float = 0.15
     rank: float = 0.1
+    page: float = 0.2
+    """Weight of a page of the song at its provider. A song that can only be searched for comes later."""
     feedback: float = 0.4
     """Weight of the preference for an artist minus 0.5. An artist liked twice gains 0.1."""
     relevance: float = 0.7
@@ -135,6 +137,7 @@ def score(
         + settings.language * language_confidence(track, query.language)
         + settings.freshness * freshness(track, query.range, today)
         + settings.rank * (1 - min(track.rank, LAST_RANK) / LAST_RANK)
+        + settings.page * bool(track.provider_id)
         + settings.feedback * (preference - 0.5)
     )
 

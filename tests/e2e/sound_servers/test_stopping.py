@@ -30,7 +30,7 @@ def recording(server: SoundServer) -> Iterator[tuple[subprocess.Popen[str], list
     """Run ``overheard listen`` in a process group of its own, and yield it with its children."""
     command = [
         sys.executable, "-m", "realtime.cli", "listen", "--source", "system", "--port", "0",
-        "--history", "off",
+        "--history", "off", "--no-now-playing",  # whose thread logs if there is no session bus
     ]  # fmt: skip
     listen = subprocess.Popen(
         command, env=server.environment, stderr=subprocess.PIPE, text=True, start_new_session=True

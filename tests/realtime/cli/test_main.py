@@ -358,3 +358,21 @@ def test_output_into_a_closed_pipe_is_no_fault(ten_seconds: Path) -> None:
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""
     assert json.loads(done.stdout)["type"] == "estimate"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+@pytest.mark.parametrize("command", ["analyze", "library", "listen"])
+def test_too_little_memory_for_the_libraries_is_one_sentence(command: str, tmp_path: Path) -> None:
+    """With 60 MB of addresses, NumPy's advice on broken installations was printed below a traceback."""
+    file = write(tmp_path / "tone.wav", tone(440, 6.0), RATE)
+    options = {"library": ["--out", str(tmp_path / "table")], "listen": ["--port", "0", "--history", "off"]}
+    words = ["--source", str(file)] if command == "listen" else [str(file)]
+    limited = 'ulimit -v 60000; exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", limited, "sh", sys.executable, "-m", "realtime.cli", command, *words,
+         *options.get(command, [])],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "memory that this program may use" in done.stderr

@@ -115,6 +115,15 @@ def test_scores_add_up() -> None:
     assert points == pytest.approx(0.5 * 0.2 + 0 + 0.075 + 0.05 + 0.4 * 0.25)
 
 
+def test_a_song_of_a_service_comes_before_one_that_can_only_be_searched_for() -> None:
+    """Regression: songs of the bundled list took the place of all songs of the services."""
+    query, settings = TrackQuery("jazz", "ja"), RankingSettings()
+    last = replace(SONG, provider_id="x", language_source="hint", rank=50)
+    bundled = replace(SONG, provider_id="", language_source="provider", rank=0)
+    points = [score(track, query, {"jazz": 1}, TODAY, 0.5, settings) for track in (last, bundled)]
+    assert points[0] > points[1]
+
+
 @pytest.mark.parametrize(
     ("source", "trust"), [("provider", 1), ("artist", 0.9), ("script", 0.6), ("hint", 0.4), ("none", 0)]
 )
