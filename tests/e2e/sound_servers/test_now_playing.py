@@ -77,7 +77,8 @@ def test_an_application_has_the_titles_of_its_own_player(pulse: SoundServer, pla
         other.play("A video")
         with run_listen(pulse.environment, "--source", "system:paplay") as overheard:
             assert overheard.seen[0]["source"] == "system audio (application paplay)"
-            assert title(overheard)["title"] == "Miles Davis - So What"
+            known = overheard.seen[0]["title"]  # if the song was read before the connection was made
+            assert (known or title(overheard)["title"]) == "Miles Davis - So What"
 
 
 @pytest.mark.parametrize(
