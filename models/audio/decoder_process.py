@@ -285,8 +285,8 @@ class _Server:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
             self._process = subprocess.Popen(
                 [*SERVER_ARGV, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
@@ -295,7 +295,13 @@ class _Server:
                 env=child_environment() | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
                 start_new_session=True,  # a signal to the group ends this program, which ends the server
             )
-        return self._control
+        except OSError:
+            control.close()
+            raise
+        finally:
+            theirs.close()
+        self._control = control
+        return control
 
     def close(self) -> None:
         """End the server and all decoders."""

@@ -70,7 +70,7 @@ class AudioFile:
         av.logging.set_level(None)  # FFmpeg would print to the terminal of this program
         try:
             container = av.open(
-                file, "r", container_options=restriction_options("file"), metadata_errors="ignore"
+                file, "r", container_options=restriction_options("file"), metadata_errors="surrogateescape"
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)

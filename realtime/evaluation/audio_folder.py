@@ -32,12 +32,12 @@ class MusicMean:
     """
 
     def __init__(self, manifest: ModelManifest) -> None:
-        self._music = MusicAverage(manifest)
+        self.music = MusicAverage(manifest)
         self._all = MusicAverage(manifest, music_above=0.0)
 
     def estimate(self, analysis: Analysis, message: EstimateMessage) -> None:
         """Add the prediction of one window."""
-        self._music.add(analysis.prediction)
+        self.music.add(analysis.prediction)
         self._all.add(analysis.prediction)
 
     def summary(self, summary: Record) -> None:
@@ -46,7 +46,7 @@ class MusicMean:
     @property
     def average(self) -> MusicAverage:
         """Mean over the windows of music, or over all windows if none is music."""
-        return self._music if self._music.windows else self._all
+        return self.music if self.music.windows else self._all
 
     @property
     def probabilities(self) -> npt.NDArray[np.float64] | None:

@@ -137,9 +137,11 @@ def _score_audio(
         except OverheardError as error:
             skipped.append(SkippedFile(Path(track.name).name, str(error)))
         else:
-            if mean.average.windows:
-                embeddings.append(mean.average.embedding)
+            if mean.music.windows:
+                embeddings.append(mean.music.embedding)
                 kept.append(track)
+            else:
+                skipped.append(SkippedFile(Path(track.name).name, "contains no music"))
         advance(done, len(tracks))
     if len(kept) < 2:
         raise EvaluationError(

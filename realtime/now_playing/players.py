@@ -82,7 +82,10 @@ def select_song(players: Iterable[Player], application: str = "") -> Song | None
 
 
 def _is_player_of(player: Player, application: str) -> bool:
-    """Return True if a name of the player is a part of the application's name, or the reverse."""
+    """Return True if a name of the player is the application's name, a part of that name, or the reverse."""
     wanted = application.casefold()
-    names = [name.casefold() for name in player.names if len(name) >= MIN_NAME_LETTERS]
-    return any(name in wanted or wanted in name for name in names)
+    return any(
+        name == wanted
+        or (min(len(name), len(wanted)) >= MIN_NAME_LETTERS and (name in wanted or wanted in name))
+        for name in map(str.casefold, player.names)
+    )

@@ -14,9 +14,6 @@ from realtime.pipeline.music_average import MusicAverage
 RECENT_SECONDS: Final = 30.0
 """Seconds that the embedding covers. Shorter ones change within a song, longer ones mix songs."""
 
-MAX_WINDOWS: Final = 400
-"""Windows that are kept, those of 35 s at the smallest hop. They take 1 kB each."""
-
 
 class RecentSound:
     """Predictions of the last ``RECENT_SECONDS`` of one source. Any thread may call the methods.
@@ -33,7 +30,7 @@ class RecentSound:
         self._source = source
         self._manifest = manifest
         self._clock = clock
-        self._windows: deque[tuple[float, Prediction]] = deque(maxlen=MAX_WINDOWS)
+        self._windows: deque[tuple[float, Prediction]] = deque()
         self._lock = threading.Lock()
 
     def add(self, prediction: Prediction | None, captured_at: float) -> None:
@@ -41,6 +38,8 @@ class RecentSound:
         if prediction is not None:
             with self._lock:
                 self._windows.append((captured_at, prediction))
+                while captured_at - self._windows[0][0] > RECENT_SECONDS:
+                    self._windows.popleft()
 
     def describe(self) -> dict[str, Any]:
         """Return the document of ``/sound``: source, model, and the embedding, or null without music."""

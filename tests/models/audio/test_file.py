@@ -105,3 +105,14 @@ def test_artist_and_title_come_from_the_tags(suffix: str, tmp_path: Path) -> Non
     file = AudioFile(str(write(tmp_path / "bare.wav", np.zeros(4096), 22_050)))
     assert file.metadata == ("", "")
     file.close()
+
+
+def test_tags_that_are_not_utf_8_keep_their_letters(tmp_path: Path) -> None:
+    """They are read as Windows-1252. Their letters beyond ASCII were once dropped."""
+    path = write(tmp_path / "a.wav", np.zeros(4096), 22_050)
+    tag = b"IART" + (6).to_bytes(4, "little") + "Björk\0".encode("cp1252")
+    with path.open("ab") as file:
+        file.write(b"LIST" + (4 + len(tag)).to_bytes(4, "little") + b"INFO" + tag)
+    audio = AudioFile(str(path))
+    assert audio.metadata.artist == "Björk"
+    audio.close()

@@ -47,6 +47,8 @@ def test_a_player_without_a_title_has_no_song() -> None:
         (("mpv Media Player", "mpv"), "mpv", True),
         (("Spotify", "spotify"), "Firefox", False),
         (("tv",), "mpv native tv", False),
+        (("Mozilla Firefox", "firefox"), "R", False),
+        (("R", "radio"), "R", True),
         ((), "Firefox", False),
         ((), "", True),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from models.classifier import Prediction
 from models.manifest import ModelManifest
-from realtime.pipeline.recent_sound import MAX_WINDOWS, RecentSound
+from realtime.pipeline.recent_sound import RECENT_SECONDS, RecentSound
 from tests.support.clock import VirtualClock
 
 MANIFEST = ModelManifest.load()
@@ -41,9 +41,10 @@ def test_windows_of_the_last_30_s_count() -> None:
     assert sound.describe()["embedding"] is None
 
 
-def test_the_number_of_windows_is_bounded() -> None:
+def test_windows_that_no_longer_count_are_removed() -> None:
     clock = VirtualClock()
     sound = recent(clock)
-    for _ in range(3 * MAX_WINDOWS):
-        sound.add(window(0), clock.monotonic())
-    assert sound.describe()["windows"] == MAX_WINDOWS
+    hop = 0.25
+    for number in range(1_000):
+        sound.add(window(0), clock.monotonic() + number * hop)
+    assert len(sound._windows) == 1 + RECENT_SECONDS / hop
