@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -137,6 +139,26 @@ for line in sys.stdin:
     messages = decoder.messages(); next(messages); next(messages)
     print("ready", flush=True)
 """
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="needs Linux")
+def test_a_server_that_could_not_start_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its dead connection was once shared ever after, so that each child started a server of its own."""
+    server = decoder_process._Server()
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess, "Popen", fail)
+        with pytest.raises(OSError, match="Too many"):
+            server.share()
+    with (
+        closing(server),
+        socket.socket(fileno=os.dup(server.share())) as control,
+        pytest.raises(BlockingIOError),  # a connection whose peer is gone reads as ended
+    ):
+        control.recv(1, socket.MSG_DONTWAIT)
 
 
 @pytest.mark.skipif(not CAN_FORK, reason="needs Linux")
