@@ -120,7 +120,11 @@ test("silence of a muted source has texts of its own until the source is no long
   status.applyState({ seq: 6, state: "SILENT", code: "muted", detail: "unmute it" });
   status.applyEstimate({ seq: 7, estimate: estimate("jazz", 0.8) });
   status.applyEstimate(silent(8));
-  assert.deepEqual([status.situation, status.detail], ["SILENT", ""], "the reason was that of earlier silence");
+  assert.deepEqual(
+    [status.situation, status.detail],
+    ["SILENT", ""],
+    "the reason was that of earlier silence",
+  );
 });
 
 test("damaged messages change nothing", () => {
