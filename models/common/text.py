@@ -32,6 +32,14 @@ _WINDOWS_1252: Final = {
 }
 """Characters of Windows-1252 where Latin-1 has control characters."""
 
+_CYRILLIC: Final = frozenset(b"\xa8\xb8" + bytes(range(0xC0, 0x100)))
+"""Letters of Russian in Windows-1251."""
+
+_SIGNS: Final = frozenset(b"\x84\x85\x91\x92\x93\x94\x95\x96\x97\xa0\xab\xb9\xbb")
+"""Quotes, dashes, dots, spaces and the number sign in Windows-1251."""
+
+_CYRILLIC_WORD: Final = re.compile(rb"[\xa8\xb8\xc0-\xff]{4}")
+
 _FORMULA: Final = re.compile(r"[=+\-@\uff1d\uff0b\uff0d\uff20|%]")
 """First letters of a cell that a spreadsheet may run (OWASP, "CSV Injection"), full-width forms included."""
 
@@ -109,7 +117,8 @@ def decode_text(data: bytes) -> str:
     """Decode UTF-8, UTF-16 with a byte order mark, or Windows-1252 if the bytes are not valid UTF-8.
 
     A character of UTF-8 that the sender cut off at the end is dropped. Windows-1252 is a superset of the
-    printable part of Latin-1. Its five undefined bytes become control characters.
+    printable part of Latin-1. Its five undefined bytes become control characters. Text that can only be
+    Russian is decoded as Windows-1251.
     """
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "ignore")
@@ -119,7 +128,21 @@ def decode_text(data: bytes) -> str:
     except UnicodeDecodeError as error:
         start, length = data[: error.start], len(data) - error.start
         cut = error.reason == "unexpected end of data" and (length > 1 or not start.isascii())
-        return start.decode() if cut else data.decode("latin-1").translate(_WINDOWS_1252)
+        if cut:
+            return start.decode()
+        return data.decode("cp1251") if _is_russian(data) else data.decode("latin-1").translate(_WINDOWS_1252)
+
+
+def _is_russian(data: bytes) -> bool:
+    """Return True if most letters are Cyrillic ones of Windows-1251, with four or more in one word.
+
+    In languages that are written in Windows-1252, most letters are ASCII.
+    """
+    high = [byte for byte in data if byte >= 0x80]
+    cyrillic = sum(byte in _CYRILLIC for byte in high)
+    if cyrillic < sum(byte not in _SIGNS for byte in high) or not _CYRILLIC_WORD.search(data):
+        return False
+    return cyrillic > sum(bytes([byte]).isalpha() for byte in data)
 
 
 def shorten(text: str, max_letters: int) -> str:

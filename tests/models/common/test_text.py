@@ -108,6 +108,25 @@ def test_text_is_decoded_as_its_sender_meant_it(data: bytes, text: str) -> None:
     assert decode_text(data) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Кино - Группа крови", "cp1251"),
+        ("Би-2 — «Полковнику никто не пишет»", "cp1251"),
+        ("Ёлка - Прованс (Radio Edit)", "cp1251"),
+        ("Дискотека Авария - №1", "cp1251"),
+        ("Mötley Crüe - Dr. Feelgood", "cp1252"),
+        ("Sigur Rós - Sæglópur", "cp1252"),
+        ("Björk - Jóga", "cp1252"),
+        ("ÆØÅ", "cp1252"),
+        ("Ænima", "cp1252"),
+        ("Café Tacvba - Cómo te extraño", "cp1252"),
+    ],
+)
+def test_russian_titles_of_old_stations_are_told_from_western_ones(text: str, encoding: str) -> None:
+    assert decode_text(text.encode(encoding)) == text
+
+
 @given(st.binary(max_size=40))
 def test_any_bytes_are_decoded(data: bytes) -> None:
     decode_text(data).encode()
