@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from dashboard.recommendations.domain.identity import artist_key, title_key
+from dashboard.recommendations.domain.identity import artist_key, playing_keys, title_key
 
 MAX_OF_ARTIST: Final = 2
 """Tracks of one artist among ``BLOCK`` neighbors."""
@@ -80,6 +80,11 @@ class IndexedTrack:
     def song(self) -> tuple[str, str] | None:
         """Keys of artist and title, which other files of the song share. None without an artist."""
         return (artist_key(self.artist), title_key(self.title)) if self.artist else None
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Identity keys of the song. They are empty without an artist."""
+        return playing_keys(self.artist, self.title, "")
 
     @property
     def artist_or_folder(self) -> str:
@@ -182,7 +187,12 @@ class SimilarityIndex:
         return int(rows[position]) if position < len(ids) and ids[position] == value else None
 
     def neighbors(
-        self, embedding: Embedding, count: int, *, like: IndexedTrack | None = None
+        self,
+        embedding: Embedding,
+        count: int,
+        *,
+        like: IndexedTrack | None = None,
+        playing: frozenset[str] = frozenset(),
     ) -> list[Neighbor]:
         """Find the tracks that sound most like an embedding.
 
@@ -196,6 +206,8 @@ class SimilarityIndex:
         count : int
         like : IndexedTrack, optional
             Track to which the embedding belongs. The track itself and its copies are no neighbors.
+        playing : frozenset of str
+            Identity keys of the song that plays. The song is no neighbor.
 
         Returns
         -------
@@ -213,7 +225,7 @@ class SimilarityIndex:
         unit = (embedding / length if length > 0 else embedding).astype(np.float32)
         likeness = unit @ self._columns
         for size in dict.fromkeys((max(CANDIDATES, 10 * count), len(self))):
-            chosen = self._choose(likeness, _most_similar(likeness, size), count, unit, like)
+            chosen = self._choose(likeness, _most_similar(likeness, size), count, unit, like, playing)
             if len(chosen) == count:
                 break
         return chosen
@@ -225,8 +237,10 @@ class SimilarityIndex:
         count: int,
         unit: Embedding,
         like: IndexedTrack | None,
+        playing: frozenset[str],
     ) -> list[Neighbor]:
-        candidates = self._distinct(likeness, rows, unit, like)
+        distinct = self._distinct(likeness, rows, unit, like)
+        candidates: Iterator[Neighbor] = (each for each in distinct if playing.isdisjoint(each.track.keys))
         chosen: list[Neighbor] = []
         while len(chosen) < count:
             block, passed = _take_block(candidates, min(BLOCK, count - len(chosen)))

@@ -6,9 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import Any, Final
 
-from dashboard.analyzer.snapshot import Snapshot
 from dashboard.i18n.translator import Translator
-from dashboard.library.index import IndexedTrack, Neighbor, track_id
+from dashboard.library.index import Neighbor, track_id
 from dashboard.library.playlist import format_m3u
 from dashboard.library.table import LibraryFault
 from dashboard.viewmodels.theme import genre_color
@@ -18,14 +17,6 @@ LIBRARY_PATH: Final = "/_overheard/library/"
 """Path of the page's server under which the tracks are played, see ``dashboard.server.library_files``."""
 
 COMMAND: Final = "overheard library"
-
-
-def playing_track(snapshot: Snapshot) -> IndexedTrack | None:
-    """Return the song that a player or a station names, or None. The song itself is no track to play next."""
-    artist, song = snapshot.artist, snapshot.song
-    if not song and " - " in snapshot.title:
-        artist, song = snapshot.title.split(" - ", 1)
-    return IndexedTrack("", -1, -1, artist, song, "", 0.0) if artist and song else None
 
 
 def own_tracks_data(

@@ -10,8 +10,9 @@ from dashboard.components.own_tracks import show_tracks
 from dashboard.library.index import Neighbor
 from dashboard.library.shelf import shared_shelf
 from dashboard.library.table import LibraryError
+from dashboard.recommendations.domain.identity import playing_keys
 from dashboard.session import PageContext, is_muted
-from dashboard.viewmodels.own_tracks import fault_data, own_tracks_data, playing_track
+from dashboard.viewmodels.own_tracks import fault_data, own_tracks_data
 
 MAX_TRACKS = 6
 """Tracks that are shown."""
@@ -37,9 +38,9 @@ def show_own_tracks(page: PageContext) -> None:
         show_tracks(fault_data(error.fault, page.translator))
         return
     if sound is not None and sound.embedding is not None:
-        st.session_state[key] = index.neighbors(
-            sound.embedding, MAX_TRACKS, like=playing_track(page.feed.snapshot)
-        )
+        snapshot = page.feed.snapshot
+        playing = playing_keys(snapshot.artist, snapshot.song, snapshot.title)
+        st.session_state[key] = index.neighbors(sound.embedding, MAX_TRACKS, playing=playing)
     neighbors: list[Neighbor] = st.session_state.get(key, [])
     show_tracks(own_tracks_data(neighbors, len(index), is_muted(), page.translator))
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import combinations
 from typing import Final
 
 from dashboard.recommendations.domain.tracks import Track
 
 MAX_CACHED_KEYS: Final = 16_384
 """Names whose keys are cached. The pools of a session hold fewer (10 genres with some hundred songs each)."""
+
+MAX_CREDITS: Final = 8
+"""Artists of one text that are told apart. Eight give 36 groups of neighbors."""
 
 _FEATURED: Final = re.compile(r"[\s(\[]+(?:feat|featuring|ft)\b\.?\s*", re.IGNORECASE)
 _NOTE: Final = re.compile(
@@ -22,6 +26,10 @@ _NOTE: Final = re.compile(
 acoustic versions are different songs."""
 _BRACKETS: Final = re.compile(r"[(\[（【]([^()\[\]（）【】]*)[)\]）】]")  # noqa: RUF001 - as titles have them
 _DASH: Final = re.compile(r"\s[-–—]\s(?=[^-–—]*$)")  # noqa: RUF001 - dashes as titles have them
+
+_JOINT: Final = re.compile(r"(\s*[,;/×、]\s*|\s+(?:&|x|and|with|vs\.?)\s+)", re.IGNORECASE)  # noqa: RUF001 - as credits have them
+"""Text between the names of artists. Media players join names by commas, stations and catalogs by "&"."""
+_JOINTS: Final = (", ", " & ", " x ", " with ")
 
 
 def normalize_title(text: str) -> str:
@@ -95,6 +103,9 @@ def identity_key(track: Track) -> str:
 def playing_keys(artist: str, song: str, title: str) -> frozenset[str]:
     """Return the identity keys of the song that plays.
 
+    A player or a station gives all artists as one text. The keys are those of the whole text, of each of its
+    parts, and of the parts joined in other ways.
+
     Parameters
     ----------
     artist, song : str
@@ -104,8 +115,23 @@ def playing_keys(artist: str, song: str, title: str) -> frozenset[str]:
         without a dash has no keys.
     """
     if artist and song:
-        return _identity_keys("", (artist,), song)
+        return _identity_keys("", _credits(artist), song)
     first, _, second = re.sub(r"\s[–—]\s", " - ", title).partition(" - ")  # noqa: RUF001 - as titles have them
     if not (first.strip() and second.strip()):
         return frozenset()
-    return _identity_keys("", (first,), second) | _identity_keys("", (second,), first)
+    return _identity_keys("", _credits(first), second) | _identity_keys("", _credits(second), first)
+
+
+def _credits(text: str) -> tuple[str, ...]:
+    """Return the spellings under which a provider may credit the artists of a text.
+
+    A neighboring group of parts may be the name of one artist, such as "Earth, Wind & Fire".
+    """
+    *pieces, rest = _JOINT.split(_FEATURED.split(text)[0], maxsplit=MAX_CREDITS - 1)
+    parts = [*pieces[::2], rest]
+    pieces.append(rest)
+    groups = [
+        "".join(pieces[2 * first : 2 * end - 1]) for first, end in combinations(range(len(parts) + 1), 2)
+    ]
+    last = [", ".join(parts[:-1]) + " & " + parts[-1]] if len(parts) > 2 else []
+    return (text, *groups, *(joint.join(parts) for joint in _JOINTS), *last)

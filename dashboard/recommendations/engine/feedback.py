@@ -6,12 +6,15 @@ users of a server share the file. By default the page is served on the loopback 
 
 from __future__ import annotations
 
+import errno
 import glob
 import json
 import logging
 import os
+import random
 import time
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -40,10 +43,16 @@ MAX_FILE_BYTES: Final = 1 << 20
 """Maximum size of the file in bytes. A larger file is set aside."""
 
 
-LOCK_TIMEOUT_SECONDS: Final = 1.0
-"""Seconds that another writer may hold the folder before a change is made without the lock."""
-LOCK_POLL_SECONDS: Final = 0.01
-"""Seconds between two attempts to lock the folder."""
+LOCK_TIMEOUT_SECONDS: Final = 2.0
+"""Seconds that a page waits for another writer. After them a change stays in memory and is saved later."""
+LOCK_POLL_SECONDS: Final = (0.0005, 0.005)
+"""Shortest and longest time in seconds between two attempts to lock the folder."""
+UNLOCKED_SECONDS: Final = 0.006
+"""Pause in seconds after an unlock. It is longer than the longest poll, so that a waiting writer gets the
+lock before this writer locks again."""
+MAX_UNSAVED: Final = 1_000
+"""Maximum number of changes that wait to be saved. The oldest is no longer repeated when another page has
+changed the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +116,9 @@ class FeedbackStore:
     """Feedback of the user in memory and, with a path, in a file.
 
     The file is read again before every change, and locked until the change is written, so that two pages or
-    programs do not undo each other's changes. After a disk error, feedback is kept in memory and ``error``
-    holds a message.
+    programs do not undo each other's changes. After a disk error, or while another program holds the lock,
+    changes are kept in memory and ``error`` holds a message. The next change saves them, and after a held
+    lock also the next reload.
 
     Parameters
     ----------
@@ -129,50 +139,60 @@ class FeedbackStore:
         self._may_write = path is not None
         self._artists: dict[str, ArtistFeedback] = {}
         self._stamp: tuple[int, int, int] | None = None
+        self._unsaved: deque[Callable[[], None]] = deque(maxlen=MAX_UNSAVED)
+        """Changes that are in memory only. They are repeated on the file of another page."""
+        self._was_locked_out = False
         self.revision = 0
         """Number that grows with every change."""
         self.error: LocalizedMessage | None = None
         """Message for the page about an error of the file, or None."""
-        self.reload()
+        self._read()
 
     def like(self, artist: str, title: str) -> None:
         """Count a liked song. A second like of the same song does not count."""
-        with self._locked():
+
+        def change() -> None:
             before = self._get(artist)
-            if title_key(_short(title)) in map(title_key, before.liked):
-                return
-            liked = (*before.liked, _short(title))[-MAX_TITLES:]
-            self._put(replace(before, likes=min(before.likes + 1, MAX_COUNT), liked=liked))
+            if title_key(_short(title)) not in map(title_key, before.liked):
+                liked = (*before.liked, _short(title))[-MAX_TITLES:]
+                self._put(replace(before, likes=min(before.likes + 1, MAX_COUNT), liked=liked))
+
+        self._change(change)
 
     def skip(self, artist: str) -> None:
         """Count a skipped song."""
-        with self._locked():
+
+        def change() -> None:
             before = self._get(artist)
             self._put(replace(before, skips=min(before.skips + 1, MAX_COUNT)))
 
+        self._change(change)
+
     def ban(self, artist: str) -> None:
         """Ban an artist from all playlists."""
-        with self._locked():
-            self._put(replace(self._get(artist), banned=True))
+        self._change(lambda: self._put(replace(self._get(artist), banned=True)))
 
     def delete(self, artist: str) -> None:
         """Delete the feedback about one artist."""
-        with self._locked():
-            self.reload()
-            self._put(ArtistFeedback(_short(artist)))
+        self._change(lambda: self._put(ArtistFeedback(_short(artist))))
 
     def delete_all(self) -> None:
         """Delete all feedback: the file, and the damaged copies that were set aside."""
         self._artists, self._stamp, self.error = {}, None, None
+        self._unsaved.clear()
+        self._was_locked_out = False
         self.revision += 1
         if self._path is None:
             return
         self._may_write = True
         try:
-            name = glob.escape(self._path.name)
-            for pattern in (name, f"{name}.broken-*", f".{name}.*.part"):
-                for path in self._path.parent.glob(pattern):
-                    path.unlink(missing_ok=True)
+            with self._locked(self._path, LOCK_TIMEOUT_SECONDS) as locked:
+                if not locked:  # another program would write back what it has read
+                    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+                name = glob.escape(self._path.name)
+                for pattern in (name, f"{name}.broken-*", f".{name}.*.part"):
+                    for path in self._path.parent.glob(pattern):
+                        path.unlink(missing_ok=True)
         except OSError as error:
             self._fail(localize("choices.undeleted", error=str(error.strerror), path=str(self._path)))
 
@@ -195,7 +215,17 @@ class FeedbackStore:
         return (1 + likes) / (2 + likes + skips)
 
     def reload(self) -> None:
-        """Read the file again if another page changed or deleted it."""
+        """Read the file again if another page changed or deleted it, and save what waits for the lock."""
+        self._read()
+        if self._was_locked_out and self._path is not None and self._may_write:
+            with self._locked(self._path, 0.0) as locked:
+                if locked:
+                    self._was_locked_out = False
+                    self._read()
+                    if self._may_write:
+                        self._save(self._path)
+
+    def _read(self) -> None:
         if self._path is None or not self._may_write:
             return
         try:
@@ -207,10 +237,11 @@ class FeedbackStore:
                 raise ValueError(f"it has {state.st_size} bytes; at most {self._max_file_bytes} are allowed")
             self._artists = parse_feedback(self._path.read_text(encoding="utf-8"))
             self._stamp = stamp
-            self.revision += 1
+            self._repeat_unsaved()
         except FileNotFoundError:
             if self._stamp is not None:  # another page deleted the file, so the feedback is deleted here too
                 self._artists, self._stamp = {}, None
+                self._unsaved.clear()
                 self.revision += 1
         except OSError as error:
             self._may_write = False  # do not overwrite a file that cannot be read
@@ -218,21 +249,47 @@ class FeedbackStore:
         except (ValueError, RecursionError) as error:
             self._set_aside(self._path, error)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Keep other writers out. Without a lock, as on Windows, the change is made all the same."""
+    def _repeat_unsaved(self) -> None:
+        self.revision += 1
+        for change in self._unsaved:
+            change()
+
+    def _change(self, change: Callable[[], None]) -> None:
+        """Make a change and save it, or keep the change in memory while another program holds the lock."""
         if self._path is None or not self._may_write:
-            yield
+            change()
             return
-        folder = _lock_folder(self._path.parent)
+        with self._locked(self._path, LOCK_TIMEOUT_SECONDS) as locked:
+            self._read()
+            change()
+            self._unsaved.append(change)
+            if not self._may_write:
+                return  # the file has just become unreadable
+            self._was_locked_out = not locked
+            if locked:
+                self._save(self._path)
+            else:
+                self._fail(localize("choices.waiting"))
+
+    @contextmanager
+    def _locked(self, path: Path, seconds: float) -> Iterator[bool]:
+        """Keep other writers out. Yield False if another writer holds the lock for so many seconds.
+
+        Without a lock, as on Windows, the change is made all the same.
+        """
         try:
-            yield
+            folder = _lock_folder(path.parent, seconds)
+        except TimeoutError:
+            yield False
+            return
+        try:
+            yield True
         finally:
             if folder is not None:
                 os.close(folder)
+                time.sleep(UNLOCKED_SECONDS)
 
     def _get(self, artist: str) -> ArtistFeedback:
-        self.reload()
         return self._artists.get(artist_key(_short(artist)), ArtistFeedback(_short(artist)))
 
     def _put(self, choice: ArtistFeedback) -> None:
@@ -243,8 +300,6 @@ class FeedbackStore:
             self._artists[key] = choice
         while len(self._artists) > self._max_artists:
             self._drop_oldest()
-        if self._path is not None and self._may_write:
-            self._save(self._path)
 
     def _drop_oldest(self) -> None:
         """Drop the least recently changed artist, and a banned artist only if all artists are banned."""
@@ -267,13 +322,14 @@ class FeedbackStore:
                 file.write(content)
             state = path.stat()
             self._stamp, self.error = (state.st_mtime_ns, state.st_size, state.st_ino), None
+            self._unsaved.clear()
         except OSError as error:
             self._fail(localize("choices.unsaved", error=str(error.strerror)))
 
     def _set_aside(self, path: Path, error: Exception) -> None:
         """Rename a damaged file, so that its content is not overwritten."""
         self._artists, self._stamp = {}, None
-        self.revision += 1
+        self._repeat_unsaved()
         number = 1
         try:
             while (aside := path.with_name(f"{path.name}.broken-{number}")).exists():
@@ -290,8 +346,14 @@ class FeedbackStore:
         log.warning("%s", error)
 
 
-def _lock_folder(path: Path) -> int | None:
-    """Lock a folder, which leaves no file in it. Return its descriptor, or None if it cannot be locked."""
+def _lock_folder(path: Path, seconds: float) -> int | None:
+    """Lock a folder, which leaves no file in it. Return its descriptor, or None if it cannot be locked.
+
+    Raises
+    ------
+    TimeoutError
+        If another program holds the lock for this number of seconds.
+    """
     try:
         import fcntl
     except ImportError:
@@ -301,17 +363,19 @@ def _lock_folder(path: Path) -> int | None:
         folder = os.open(path, os.O_RDONLY)
     except OSError:
         return None  # the change itself reports the reason
-    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if isinstance(error, BlockingIOError) and time.monotonic() < deadline:
-                time.sleep(LOCK_POLL_SECONDS)
-                continue
+            return folder
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                os.close(folder)
+                raise TimeoutError(f"{path} is locked by another program") from None
+            time.sleep(random.uniform(*LOCK_POLL_SECONDS))
+        except OSError:  # a file system without locks
             os.close(folder)
             return None
-        return folder
 
 
 def _short(name: str) -> str:

@@ -348,9 +348,9 @@ class RollingPlaylist:
         """Find the songs of each genre that may be shown beside the current and the new ones."""
         target = self.profile.target
         items = (*self.current.items, *new_items)
-        listed = {key for item in items for key in identity_keys(item.track)}
+        hidden = self._playing | {key for item in items for key in identity_keys(item.track)}
         genres = {**target, **self._slots}
-        self._index.update(self._pools, genres, target, self.filters, listed, self._now, self._today)
+        self._index.update(self._pools, genres, target, self.filters, hidden, self._now, self._today)
 
     def _publish(self, items: tuple[PlaylistItem, ...], reason: Reason, waiting: Collection[str]) -> Playlist:
         """Return a playlist with these items, or the current one if it is equal."""

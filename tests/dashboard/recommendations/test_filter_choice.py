@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from dashboard.recommendations.domain.identity import identity_keys, playing_keys
 from dashboard.recommendations.domain.language import heard_languages
-from dashboard.recommendations.domain.tracks import INSTRUMENTAL, Relaxed, ReleaseRange
+from dashboard.recommendations.domain.tracks import INSTRUMENTAL, Relaxed, ReleaseRange, Track
 from dashboard.recommendations.engine.playlist import Filters
 from dashboard.recommendations.filter_choice import ANY, AUTOMATIC, FilterChoice, automatic_languages
+from realtime.now_playing.players import clean_song
 from tests.support.songs import songs
 from tests.support.steady_music import play_two_hours
 
@@ -73,6 +75,40 @@ def test_the_script_of_the_titles_tells_their_language(
 def test_the_song_that_plays_is_found_in_its_title(artist: str, song: str, title: str) -> None:
     (track,) = songs("jazz", 1)
     assert playing_keys(artist, song, title) & identity_keys(track)
+
+
+@pytest.mark.parametrize(
+    "credited", [("Queen", "David Bowie"), ("Queen & David Bowie",), ("Queen, David Bowie",)]
+)
+@pytest.mark.parametrize(
+    ("artist", "title"),
+    [
+        ("Queen, David Bowie", ""),
+        ("Queen; David Bowie", ""),
+        ("Queen/David Bowie", ""),
+        ("", "Queen & David Bowie - Under Pressure (Remastered 2011)"),
+        ("", "Queen and David Bowie – Under Pressure"),  # noqa: RUF001 - a dash as some stations send it
+        ("", "Under Pressure - Queen x David Bowie"),
+    ],
+)
+def test_a_song_of_several_artists_is_found_however_they_are_joined(
+    artist: str, title: str, credited: tuple[str, ...]
+) -> None:
+    """Regression: a player joined two artists by a comma, and the list offered the song that played."""
+    track = Track("Spotify", "Under Pressure", credited, "https://x.example/", "rock")
+    assert playing_keys(artist, "Under Pressure" if artist else "", title) & identity_keys(track)
+    other = replace(track, artists=("Somebody",))
+    assert not playing_keys(artist, "Under Pressure" if artist else "", title) & identity_keys(other)
+
+
+def test_a_media_player_with_several_artists_names_the_song_of_a_provider() -> None:
+    names = ("Earth, Wind & Fire", "The Emotions", "Ludacris")
+    playing = clean_song("Boogie Wonderland", names)
+    assert playing is not None
+    keys = playing_keys(playing.artist, playing.title, "")
+    for artists in (names, names[:1], ("The Emotions",), ("Earth, Wind, Fire, The Emotions & Ludacris",)):
+        track = Track("Spotify", "Boogie Wonderland", artists, "https://x.example/", "disco")
+        assert keys & identity_keys(track), artists
 
 
 @pytest.mark.parametrize("title", ["", "-", " - ", "News", "Jazz-Radio", "Artist - "])

@@ -344,13 +344,13 @@ def test_every_sentence_of_engine_and_choices_exists_in_every_language() -> None
     for filters in (Filters("ko"), Filters(None, ReleaseRange.WEEK), Filters("ko", ReleaseRange.WEEK)):
         sentences |= set(build_notes(everything, filters))
     sentences |= {localize("note.pinned"), localize("note.waiting", seconds=30)}
-    for key in ("undeleted", "unread", "unsaved", "damaged", "stuck"):
+    for key in ("undeleted", "unread", "unsaved", "waiting", "damaged", "stuck"):
         sentences.add(localize(f"choices.{key}", error="no space", path="/home/me/choices.json"))
     assert {part.key for part in sentences} == {
         key.removeprefix("recommendations.") for key in load_texts()
         if key.startswith(("recommendations.why.", "recommendations.note."))
         or key.startswith("recommendations.choices.un")
-        or key in ("recommendations.choices.damaged", "recommendations.choices.stuck")
+        or key in {f"recommendations.choices.{fault}" for fault in ("waiting", "damaged", "stuck")}
     }  # fmt: skip
     for part in sentences:
         assert len({part.translate(Translator(language)) for language in LANGUAGES}) == len(LANGUAGES)

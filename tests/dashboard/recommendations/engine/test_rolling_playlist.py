@@ -455,6 +455,20 @@ def test_the_song_that_plays_is_never_offered_and_rests_like_one_that_was_shown(
     assert len(seen) == 28
 
 
+def test_a_song_that_plays_longer_than_the_rest_is_not_offered() -> None:
+    """Regression: a station's title stayed for 70 minutes, and from minute 48 on its song was a row."""
+    pools = {"jazz": songs("jazz", 12)}
+    session, now = start_playlist({"jazz": 1.0}, pools)
+    track = pools["jazz"][11]
+    playing = playing_keys("", "", f"{track.artists[0]} - {track.title}")
+    for minute in range(70):
+        session.request_refresh()
+        playlist = session.update(pools, now + 60 * minute, TODAY, playing=playing)
+        assert track.title not in titles(playlist), minute
+        if minute == 20:
+            session.shown.delete_all()
+
+
 def test_a_genre_that_is_sure_for_ten_seconds_owns_the_first_rows() -> None:
     """The mix, which is slower, owns the rest until the music has changed for half a minute."""
     pools = {genre: songs(genre, 60) for genre in ("jazz", "rock")}
