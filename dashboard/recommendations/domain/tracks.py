@@ -59,6 +59,9 @@ LIVE_RANGES: Final = (ReleaseRange.WEEK, ReleaseRange.MONTH, ReleaseRange.YEAR)
 """Ranges that need a live service. A fixed list knows no songs of the last week."""
 DECADES: Final = tuple(each for each in ReleaseRange if each.years is not None)
 
+UPLOAD_DATES: Final = frozenset({"YouTube"})
+"""Providers whose date is that of the upload, which says nothing about the decade of a song."""
+
 
 class Relaxed(StrEnum):
     """Filter that a song does not pass. Language and range are left only if the user asks for it."""

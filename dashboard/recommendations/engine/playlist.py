@@ -11,7 +11,14 @@ from typing import Final
 from dashboard.i18n.languages import LANGUAGES
 from dashboard.recommendations.domain.identity import identity_key
 from dashboard.recommendations.domain.localized import LocalizedMessage, localize
-from dashboard.recommendations.domain.tracks import INSTRUMENTAL, Relaxed, ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.domain.tracks import (
+    INSTRUMENTAL,
+    UPLOAD_DATES,
+    Relaxed,
+    ReleaseRange,
+    Track,
+    TrackQuery,
+)
 from dashboard.recommendations.engine.ranking import release_span, unmet_filters
 
 RECENT_SECONDS: Final = 180.0
@@ -181,8 +188,9 @@ def explain_item(
     if Relaxed.RANGE in missed:
         possible, since = release_span(track), filters.range.since(today)
         older = possible is not None and since is not None and possible[1] < since
-        if possible is not None and filters.range.years is not None:
-            parts.append(localize("why.range.other"))
+        if filters.range.years is not None:
+            unknown = possible is None or track.provider in UPLOAD_DATES
+            parts.append(localize("why.range.unknown" if unknown else "why.range.other"))
         else:
             parts.append(localize(f"why.range.{filters.range}" if older else "why.range.unknown"))
     return tuple(parts)

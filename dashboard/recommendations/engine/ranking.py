@@ -9,7 +9,14 @@ from typing import Final
 
 from dashboard.recommendations.domain.genre_mix import GenreMix
 from dashboard.recommendations.domain.identity import artist_keys, normalize_title
-from dashboard.recommendations.domain.tracks import INSTRUMENTAL, Relaxed, ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.domain.tracks import (
+    INSTRUMENTAL,
+    UPLOAD_DATES,
+    Relaxed,
+    ReleaseRange,
+    Track,
+    TrackQuery,
+)
 
 LANGUAGE_TRUST: Final = {"provider": 1.0, "artist": 0.9, "script": 0.6, "hint": 0.4}
 """Confidence in the language of a song, by the source of the language. The script alone is right for 33 of
@@ -67,7 +74,8 @@ def unmet_filters(track: Track, query: TrackQuery, today: date) -> frozenset[Rel
     """Return the filters that a song does not pass, or is not known to pass.
 
     A release date passes a range only if it is at least as precise as the range is long. A release year
-    can pass "the last year", if one of its days is in the range, but never "the last week".
+    can pass "the last year", if one of its days is in the range, but never "the last week". The date of an
+    upload never passes a decade, because old songs are uploaded today.
     """
     missed = set()
     if query.language is not None and track.language != query.language:
@@ -75,7 +83,8 @@ def unmet_filters(track: Track, query: TrackQuery, today: date) -> frozenset[Rel
     since, until, days = query.range.since(today), query.range.until, query.range.days
     if since is not None:
         possible = release_span(track)
-        too_old = possible is None or possible[1] < since
+        is_upload = until is not None and track.provider in UPLOAD_DATES
+        too_old = possible is None or possible[1] < since or is_upload
         too_new = until is not None and possible is not None and possible[1] > until
         # A leap year of 366 days counts as a year too.
         if too_old or too_new or (days is not None and PRECISION_DAYS[track.precision] > days + 1):

@@ -175,7 +175,8 @@ class RollingPlaylist:
         is_seen : bool
             True if the user sees the playlist. If not, the timer stands and songs do not count as shown.
         playing : frozenset of str
-            Identity keys of the song that plays. It leaves the playlist and rests like a song that was shown.
+            Identity keys of the song that plays. It rests like a song that was shown, and leaves the playlist
+            unless the user keeps it.
 
         Returns
         -------
@@ -242,14 +243,15 @@ class RollingPlaylist:
         return self._fill_gaps(items, Reason.CHOICE)
 
     def _remaining_items(self) -> list[PlaylistItem | None]:
-        """Return the items, with None for the song that plays and for artists that were banned since."""
-        return [
-            None
-            if self.feedback.is_banned(artist_keys(item.track.artists))
-            or not self._playing.isdisjoint(identity_keys(item.track))
-            else item
-            for item in self.current.items
-        ]
+        """Return the items, with None for those that leave."""
+        return [item if self._may_stay(item) else None for item in self.current.items]
+
+    def _may_stay(self, item: PlaylistItem) -> bool:
+        """Return whether no artist was banned, and the user keeps the song or it still may be offered."""
+        if self.feedback.is_banned(artist_keys(item.track.artists)):
+            return False
+        is_playing = not self._playing.isdisjoint(identity_keys(item.track))
+        return item.is_kept or (not is_playing and self.filters.allow(item.track, self._today))
 
     def _find_refresh_reason(self) -> Reason | None:
         """Return the reason for a refresh, or None if none is due."""
@@ -281,10 +283,6 @@ class RollingPlaylist:
         if reason is Reason.FILTERS:
             self._find_candidates()
             self._recent.clear()  # as other songs are wanted, those that do not pass may soon be wanted again
-            items = [
-                item if item is None or item.is_kept or self.filters.allow(item.track, self._today) else None
-                for item in items
-            ]
         allocator = SlotAllocator(self.settings.size, self._slots, tuple(items))
         replaceable = find_replaceable(allocator, reason, self._max_swaps(reason))
         if self.filters.included:

@@ -26,6 +26,7 @@ from dashboard.recommendations.domain.tracks import (
     Track,
     TrackQuery,
 )
+from dashboard.recommendations.engine.playlist import Filters, explain_item
 from dashboard.recommendations.engine.ranking import (
     RankingSettings,
     freshness,
@@ -191,6 +192,19 @@ def test_a_song_is_in_one_decade(published: date | None, precision: str, decade:
     track = replace(SONG, published=published, precision=precision)
     ok = [each.value for each in DECADES if not unmet_filters(track, TrackQuery("jazz", "ja", each), TODAY)]
     assert ok == ([decade] if decade else [])
+
+
+def test_the_date_of_an_upload_says_nothing_about_the_decade() -> None:
+    """Regression: a song of 1977 that was uploaded in 2013 was offered as one of the 2010s."""
+    track = replace(SONG, provider="YouTube", published=date(2026, 2, 26), precision="day")
+    for wanted in DECADES:
+        filters = Filters("ja", wanted)
+        assert filters.unmet(track, TODAY) == {Relaxed.RANGE}, wanted
+        assert "why.range.unknown" in {
+            part.key for part in explain_item(track, "jazz", filters, 0, 0.5, TODAY)
+        }
+    for wanted in (*LIVE_RANGES, ReleaseRange.ANY):
+        assert not unmet_filters(track, TrackQuery("jazz", "ja", wanted), TODAY), wanted
 
 
 def test_there_is_a_decade_for_the_present() -> None:

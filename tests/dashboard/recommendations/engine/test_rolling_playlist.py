@@ -469,6 +469,36 @@ def test_a_song_that_plays_longer_than_the_rest_is_not_offered() -> None:
             session.shown.delete_all()
 
 
+@pytest.mark.parametrize("keep", ["like", "pin"])
+def test_a_song_that_the_user_keeps_stays_while_it_plays(keep: str) -> None:
+    """Regression: "Keep this song in the list" kept it only until it played."""
+    pools = {"jazz": songs("jazz", 30)}
+    session, now = start_playlist({"jazz": 1.0}, pools)
+    kept, other = session.current.items[:2]
+    getattr(session, keep)(kept.key)
+    for number, item in enumerate((kept, other), start=1):
+        playing = playing_keys("", "", f"{item.track.artists[0]} - {item.track.title}")
+        playlist = session.update(pools, now + number, TODAY, playing=playing)
+        assert playlist.items[0].key == kept.key
+    assert other.key not in {item.key for item in playlist.items}
+    session.ban(kept.key)
+    assert kept.key not in {item.key for item in session.current.items}
+
+
+def test_a_song_leaves_at_midnight_when_it_is_too_old() -> None:
+    """Regression: after midnight all rows of a list of the last week were too old, and stayed."""
+    wanted = Filters("en", ReleaseRange.WEEK)
+    oldest = TODAY - timedelta(days=7)
+    old = songs("jazz", 10, published=oldest)
+    session, now = start_playlist({"jazz": 1.0}, {"jazz": old}, filters=wanted)
+    assert len(session.current.items) == 10
+    kept, tomorrow = session.current.items[0], TODAY + timedelta(days=1)
+    session.pin(kept.key)
+    playlist = session.update({"jazz": [*old, *songs("jazz", 40)[10:]]}, now + 1, tomorrow)
+    assert [item.key for item in playlist.items if not wanted.allow(item.track, tomorrow)] == [kept.key]
+    assert len(playlist.items) == 10
+
+
 def test_a_genre_that_is_sure_for_ten_seconds_owns_the_first_rows() -> None:
     """The mix, which is slower, owns the rest until the music has changed for half a minute."""
     pools = {genre: songs(genre, 60) for genre in ("jazz", "rock")}
