@@ -16,9 +16,9 @@ from dashboard.cli.dashboard import check_token, parse_analyzer_url
 from dashboard.cli.recommend import analyze_file
 from dashboard.environment import ANALYZER_URL, LIBRARY_VARIABLE, TOKEN_VARIABLE
 from dashboard.errors import DashboardError
-from dashboard.library.index import Embedding, IndexedTrack, Neighbor, SimilarityIndex
+from dashboard.library.index import Embedding, IndexedTrack, Neighbor, SimilarityIndex, complete_names
 from dashboard.library.playlist import format_m3u
-from dashboard.library.table import load_index
+from dashboard.library.table import LibraryError, load_index
 from models.common.cli import ArgumentParser
 from models.common.paths import atomic_write
 from models.common.text import escape_control, escape_json_control, replace_surrogates
@@ -125,26 +125,29 @@ def load_with_file(library: str, file: str) -> tuple[SimilarityIndex, Query]:
         If the index cannot be loaded, or the file cannot be analyzed or contains no music.
     """
     model = ModelManifest.load().identity
-    index = load_index(library, model)
+    index = _load_if_same_model(library, model)
     uri = replace_surrogates(os.path.abspath(file))
-    row = index.find(uri)
-    if row is not None and index.track(row).is_unchanged():
+    row = index.find(uri) if index is not None else None
+    if index is not None and row is not None and index.track(row).is_unchanged():
         return index, Query(model, index.embedding(row), index.track(row))
     summary = analyze_file(Path(file))
     if not summary["embedding"]:
         raise DashboardError(f"{file} contains no music, so no track can be compared with it")
-    if summary["model"] != model:  # a configuration file names another model
+    if index is None or summary["model"] != model:  # a configuration file names another model
         index = load_index(library, summary["model"])
-    track = IndexedTrack(
-        uri,
-        -1,
-        -1,
-        summary["artist"] or "",
-        summary["title"] or "",
-        summary["label"],
-        summary["seconds"],
-    )
+    artist, title = complete_names(uri, summary["artist"] or "", summary["title"] or "")
+    track = IndexedTrack(uri, -1, -1, artist, title, summary["label"], summary["seconds"])
     return index, Query(summary["model"], np.array(summary["embedding"], np.float32), track)
+
+
+def _load_if_same_model(library: str, model: str) -> SimilarityIndex | None:
+    """Return the index, or None if other models have analyzed all tracks of the table."""
+    try:
+        return load_index(library, model)
+    except LibraryError as error:
+        if error.fault.key != "model":
+            raise
+        return None
 
 
 def ask_analyzer(analyzer: str) -> Query:

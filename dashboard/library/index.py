@@ -8,7 +8,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -28,7 +28,9 @@ COPY_SECONDS: Final = 1.0
 """Largest difference between the lengths of two copies."""
 
 CANDIDATES: Final = 200
-"""Most similar tracks that are sorted at first. All are sorted only if these do not suffice."""
+"""Most similar tracks that are considered at first, or ten for each neighbor, if that is more."""
+MORE: Final = 50
+"""Factor by which more tracks are considered if the first do not suffice. All of them can take seconds."""
 
 Embedding = npt.NDArray[np.float32]
 
@@ -145,16 +147,13 @@ class SimilarityIndex:
     def track(self, row: int) -> IndexedTrack:
         """Return the track of a row."""
         values = {name: self._tracks[name][row].as_py() for name in self._tracks.column_names}
-        artist, title = values["artist"] or "", values["title"] or ""
-        stem = os.path.splitext(os.path.basename(values["uri"]))[0]
-        if not artist and not title and " - " in stem:
-            artist, title = (part.strip() for part in stem.split(" - ", 1))
+        artist, title = complete_names(values["uri"], values["artist"] or "", values["title"] or "")
         return IndexedTrack(
             uri=values["uri"],
             size=values["size"],
             modified=values["modified"],
             artist=artist,
-            title=title or stem,
+            title=title,
             label=values["label"] or "",
             seconds=values["duration_seconds"] or 0.0,
         )
@@ -224,7 +223,8 @@ class SimilarityIndex:
         length = float(np.linalg.norm(embedding))
         unit = (embedding / length if length > 0 else embedding).astype(np.float32)
         likeness = unit @ self._columns
-        for size in dict.fromkeys((max(CANDIDATES, 10 * count), len(self))):
+        first = max(CANDIDATES, 10 * count)
+        for size in dict.fromkeys((first, min(len(self), MORE * first))):
             chosen = self._choose(likeness, _most_similar(likeness, size), count, unit, like, playing)
             if len(chosen) == count:
                 break
@@ -239,42 +239,53 @@ class SimilarityIndex:
         like: IndexedTrack | None,
         playing: frozenset[str],
     ) -> list[Neighbor]:
-        distinct = self._distinct(likeness, rows, unit, like)
-        candidates: Iterator[Neighbor] = (each for each in distinct if playing.isdisjoint(each.track.keys))
+        songs = {like.song} if like and like.song else set()
+        recordings = [(unit, like.seconds)] if like else []
+
+        def accept(neighbor: Neighbor) -> bool:
+            """Return True unless the track plays, or one before it has the same song or recording."""
+            track, embedding = neighbor.track, self.embedding(neighbor.row)
+            if track.song in songs or _is_copy(embedding, track.seconds, recordings):
+                return False
+            if track.song:
+                songs.add(track.song)
+            recordings.append((embedding, track.seconds))
+            return playing.isdisjoint(track.keys)
+
+        tracks = ((row, self.track(row)) for row in rows.tolist())
+        candidates: Iterator[Neighbor] = (
+            Neighbor(row, track, float(likeness[row]))
+            for row, track in tracks
+            if like is None or track.uri != like.uri
+        )
         chosen: list[Neighbor] = []
         while len(chosen) < count:
-            block, passed = _take_block(candidates, min(BLOCK, count - len(chosen)))
+            block, passed = _take_block(candidates, min(BLOCK, count - len(chosen)), accept)
             candidates = itertools.chain(passed, candidates)
             chosen += block
             if len(block) < BLOCK:
                 break
-        unknown = (each for each in candidates if not each.track.artist)
+        unknown = (each for each in candidates if not each.track.artist and accept(each))
         return chosen + list(itertools.islice(unknown, count - len(chosen)))
 
-    def _distinct(
-        self,
-        likeness: Embedding,
-        rows: npt.NDArray[np.int64],
-        unit: Embedding,
-        like: IndexedTrack | None,
-    ) -> Iterator[Neighbor]:
-        """Yield the tracks of rows without the track of the query, and without copies."""
-        songs = {like.song} if like and like.song else set()
-        earlier = [(unit, like.seconds)] if like else []
-        for row in rows.tolist():
-            track = self.track(row)
-            if like is not None and track.uri == like.uri:
-                continue
-            if track.song in songs or self._is_copy(row, track, earlier):
-                continue
-            if track.song:
-                songs.add(track.song)
-            earlier.append((self.embedding(row), track.seconds))
-            yield Neighbor(row, track, float(likeness[row]))
 
-    def _is_copy(self, row: int, track: IndexedTrack, earlier: list[tuple[Embedding, float]]) -> bool:
-        same_length = [each for each, seconds in earlier if abs(seconds - track.seconds) <= COPY_SECONDS]
-        return any(float(each @ self.embedding(row)) >= COPY_LIKENESS for each in same_length)
+def _is_copy(embedding: Embedding, seconds: float, recordings: list[tuple[Embedding, float]]) -> bool:
+    same_length = (each for each, length in recordings if abs(length - seconds) <= COPY_SECONDS)
+    return any(float(each @ embedding) >= COPY_LIKENESS for each in same_length)
+
+
+def complete_names(uri: str, artist: str, title: str) -> tuple[str, str]:
+    """Complete the artist and title of a track without tags by its file's name.
+
+    Returns
+    -------
+    artist, title : str
+        Of a name like ``Artist - Title.mp3`` both. The artist may be empty.
+    """
+    stem = os.path.splitext(os.path.basename(uri))[0]
+    if not artist and not title and " - " in stem:
+        artist, title = (part.strip() for part in stem.split(" - ", 1))
+    return artist, title or stem
 
 
 def track_id(uri: str) -> str:
@@ -291,19 +302,27 @@ def _most_similar(likeness: Embedding, size: int) -> npt.NDArray[np.int64]:
     return rows[np.argsort(-likeness[rows], kind="stable")]
 
 
-def _take_block(candidates: Iterator[Neighbor], size: int) -> tuple[list[Neighbor], list[Neighbor]]:
-    """Take up to ``size`` neighbors, at most ``MAX_OF_ARTIST`` by one artist.
+def _take_block(
+    candidates: Iterator[Neighbor], size: int, accept: Callable[[Neighbor], bool]
+) -> tuple[list[Neighbor], list[Neighbor]]:
+    """Take up to ``size`` neighbors that are accepted, at most ``MAX_OF_ARTIST`` by one artist.
+
+    Only a candidate that the rule about artists allows is compared with those before it. A comparison of all
+    with all takes minutes in a library of one artist.
 
     Returns
     -------
     taken, passed : list of Neighbor
-        The neighbors, and the candidates before the last of them that were not taken.
+        The neighbors, and the candidates before the last of them whose artist had enough tracks.
     """
     taken: list[Neighbor] = []
     passed: list[Neighbor] = []
     by_artist: Counter[str] = Counter()
     while len(taken) < size and (neighbor := next(candidates, None)) is not None:
         artist = neighbor.track.artist_or_folder
-        by_artist[artist] += 1
-        (taken if by_artist[artist] <= MAX_OF_ARTIST else passed).append(neighbor)
+        if by_artist[artist] == MAX_OF_ARTIST:
+            passed.append(neighbor)
+        elif accept(neighbor):
+            by_artist[artist] += 1
+            taken.append(neighbor)
     return taken, passed

@@ -67,8 +67,10 @@ def _row(sound: Sound) -> dict[str, object]:
     return build_row(track, music | heard)
 
 
-def generated_index(tracks: int, artists: int = 5000, seed: int = 0) -> SimilarityIndex:
-    """Return an index of random embeddings, with names as long as usual."""
+def generated_index(
+    tracks: int, artists: int = 5000, seed: int = 0, seconds: float | None = None
+) -> SimilarityIndex:
+    """Return an index of random embeddings, with names as long as usual, and random lengths unless given."""
     import pyarrow as pa
 
     random = np.random.default_rng(seed)
@@ -84,6 +86,8 @@ def generated_index(tracks: int, artists: int = 5000, seed: int = 0) -> Similari
         "artist": pa.array([f"Artist {n % artists}" for n in numbers]),
         "title": pa.array([f"Song {n}" for n in numbers]),
         "label": pa.array([MANIFEST.labels[n % len(MANIFEST.labels)] for n in numbers]),
-        "duration_seconds": pa.array(random.uniform(120, 400, tracks)),
+        "duration_seconds": pa.array(
+            random.uniform(120, 400, tracks) if seconds is None else np.full(tracks, seconds)
+        ),
     }
     return SimilarityIndex(MANIFEST.identity, embeddings, pa.table(names))

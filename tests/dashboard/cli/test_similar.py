@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -13,9 +14,10 @@ import pytest
 
 from models.audio.file import decode_file
 from models.common.sockets import try_port
+from models.manifest import ModelManifest
 from tests.support.audio import write
 from tests.support.cli import main_error, run_command, run_main
-from tests.support.paths import DEMONSTRATION
+from tests.support.paths import DEMONSTRATION, ROOT
 from tests.support.similar_tracks import Sound, write_sounds
 from tests.support.sound_servers import run_listen
 
@@ -81,6 +83,32 @@ def test_another_file_is_analyzed_and_its_copy_is_no_neighbor(library: Path, tmp
     assert titles[0] == "Fourth"
     assert "Third" not in titles
     assert len(titles) == 3
+
+
+def test_a_file_finds_the_tracks_of_another_model_that_the_settings_name(tmp_path: Path) -> None:
+    """The file is analyzed before the program knows which model analyzed it."""
+    shipped = ModelManifest.load()
+    named = replace(shipped, name="named")
+    named.save(tmp_path / "genre.json")
+    shutil.copyfile(ROOT / "models" / "artifacts" / shipped.file, tmp_path / shipped.file)
+    (tmp_path / "overheard").mkdir()
+    (tmp_path / "overheard" / "settings.toml").write_text(f'[model]\nmanifest = "{tmp_path}/genre.json"\n')
+    table = write_sounds(tmp_path / "table", [Sound("/m/a.mp3", 0, "A", "B")], named.identity)
+    sound = decode_file(str(DEMONSTRATION), RATE)[: 6 * RATE]
+    music = write(tmp_path / "music.wav", sound, RATE)
+    done = run_main("similar", str(music), "--library", str(table))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("  1. A - B  [")
+
+
+def test_a_file_without_tags_is_not_its_own_neighbor(tmp_path: Path) -> None:
+    """Its name stands in for the tags, as for the tracks of the library."""
+    sound = decode_file(str(DEMONSTRATION), RATE)[: 6 * RATE]
+    music = write(tmp_path / "Some One - A Song.wav", sound, RATE)
+    sounds = [Sound("/m/other copy.mp3", 0, "Some One", "A Song"), Sound("/m/b.mp3", 30, "B", "Other")]
+    table = write_sounds(tmp_path / "table", sounds)
+    done = run_main("similar", str(music), "--library", str(table), "--json")
+    assert [json.loads(line)["title"] for line in done.stdout.splitlines()] == ["Other"]
 
 
 def test_the_text_and_the_playlist(library: Path, tmp_path: Path) -> None:

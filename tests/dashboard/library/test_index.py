@@ -14,6 +14,7 @@ from dashboard.library.index import BLOCK, MAX_OF_ARTIST, SimilarityIndex
 from dashboard.library.playlist import format_m3u
 from dashboard.library.table import load_index
 from tests.support.similar_tracks import MANIFEST, Sound, at_angle, generated_index, write_sounds
+from tests.support.waiting import computes_at_most
 
 
 def index_of(folder: Path, sounds: list[Sound]) -> SimilarityIndex:
@@ -139,3 +140,12 @@ def test_the_rule_about_artists_holds_in_large_libraries() -> None:
     for start in range(0, 40, BLOCK):
         block = Counter(each.track.artist for each in found[start : start + BLOCK])
         assert max(block.values()) <= MAX_OF_ARTIST
+
+
+@pytest.mark.parametrize("seconds", [None, 30.0])
+def test_a_large_library_of_one_artist_takes_no_seconds(seconds: float | None) -> None:
+    """The rule about artists leaves two tracks, so many more are considered. Clips are all of one length."""
+    index = generated_index(20_000, artists=1, seconds=seconds)
+    index.neighbors(index.embedding(0), 1)  # the first call loads libraries
+    with computes_at_most(1):
+        assert len(index.neighbors(index.embedding(0), 10, like=index.track(0))) == MAX_OF_ARTIST
