@@ -24,7 +24,7 @@ from models.manifest import ModelManifest
 DEFAULT_COUNT = 10
 MAX_COUNT = 50
 MAX_BUNDLED = 10_000
-"""Songs of the bundled catalog that are counted if too few songs pass the filters."""
+"""Songs of the bundled catalog that are searched and counted if too few songs are found."""
 
 
 def build_parser() -> ArgumentParser:
@@ -85,6 +85,10 @@ def command(arguments: Sequence[str]) -> int:
     filters = Filters(options.language, ReleaseRange(options.range))
     answer = providers.search(filters.queries(genre, MAX_COUNT)[0], for_person=True)
     tracks = spread_artists(answer.tracks, options.count)
+    if len(tracks) < options.count:
+        today, bundled = clock.now().date(), providers.bundled_songs(genre, MAX_BUNDLED)
+        fitting = (track for track in bundled if filters.allow(track, today))
+        tracks = spread_artists((*answer.tracks, *fitting), options.count)
     if options.json:
         for track in tracks:
             print(escape_json_control(json.dumps(as_json(track, answer), ensure_ascii=False)))
@@ -95,16 +99,28 @@ def command(arguments: Sequence[str]) -> int:
         print(format_track(track, with_links=sys.stdout.isatty()))
     messages = list(answer.messages)
     if len(tracks) < options.count:
-        beyond = count_beyond([providers.bundled_songs(genre, MAX_BUNDLED)], filters, clock.now().date())
-        messages.append(describe_shortage(len(tracks), options.count, beyond))
+        beyond = count_beyond([bundled], filters, today)
+        missing = "were found" if providers.has_live else "fit"
+        messages.append(describe_shortage(len(tracks), options.count, missing, beyond))
     for message in messages:
         print(escape_control(f"  ({message})"))
     return 0
 
 
-def describe_shortage(found: int, wanted: int, beyond: Mapping[Relaxed, int]) -> str:
-    """Return sentences about missing songs, and about the bundled songs beyond each filter."""
-    sentences = [f"{found} of {wanted} songs: no others fit, and no artist comes twice in {MAX_ITEMS} songs."]
+def describe_shortage(found: int, wanted: int, missing: str, beyond: Mapping[Relaxed, int]) -> str:
+    """Return sentences about missing songs, and about the bundled songs beyond each filter.
+
+    Parameters
+    ----------
+    found, wanted : int
+    missing : str
+        ``fit``, or ``were found`` if a service may have further songs.
+    beyond : mapping of Relaxed to int
+        Number of bundled songs beyond each filter.
+    """
+    sentences = [
+        f"{found} of {wanted} songs: no others {missing}, and no artist comes twice in {MAX_ITEMS} songs."
+    ]
     if count := beyond.get(Relaxed.LANGUAGE):
         sentences.append(f"Without --language there are {count} more in Overheard's own list.")
     if count := beyond.get(Relaxed.RANGE):

@@ -93,7 +93,8 @@ class RecommendationService:
         """Queries to send next, each with True for a request of the user."""
         self._running: tuple[TrackQuery, Pending[CombinedResult]] | None = None
         self._known_tracks: dict[str, set[tuple[str, str]]] = {}
-        self._reports: dict[str, dict[str, ProviderReport]] = {}
+        self._reports: dict[tuple[str, str | None], dict[str, ProviderReport]] = {}
+        """Report of each provider, by genre and language of the query."""
         self._audio_at = float("-inf")
         self._started_at = clock.monotonic()
 
@@ -167,8 +168,8 @@ class RecommendationService:
     def reports(self) -> dict[str, ProviderReport | None]:
         """Latest report of each provider under these filters, or None before its first result.
 
-        A provider has a result for each genre. The report shows a fault before other results, and counts
-        the songs of all genres.
+        A provider has a result for each genre and language. The report shows a fault before other results,
+        and counts the songs of all genres and languages.
         """
         return {name: self._combine_reports(name) for name in self._providers.names}
 
@@ -233,7 +234,7 @@ class RecommendationService:
         self._running = None
         self.calls += answer.calls
         results = answer.results.values()
-        reports = self._reports.setdefault(query.genre, {})
+        reports = self._reports.setdefault((query.genre, query.language), {})
         for name, result in answer.results.items():
             # An empty further page does not mean that the provider found no songs.
             if result.status is not Status.EMPTY or not (name in reports and reports[name].songs):

@@ -14,10 +14,16 @@ def join_genres(translator: Translator, codes: str) -> str:
     return translator("recommendations.comma").join(translator.genre(code) for code in codes.splitlines())
 
 
+def join_languages(translator: Translator, codes: str) -> str:
+    """Translate languages, one in each line of ``codes``, and join them in one line."""
+    names = (translator(f"recommendations.language.{code}") for code in codes.splitlines())
+    return translator("recommendations.comma").join(names)
+
+
 CODE_TRANSLATIONS: Final[Mapping[str, Callable[[Translator, str], str]]] = {
     "genre": lambda translator, code: translator.genre(code),
     "genres": join_genres,
-    "language": lambda translator, code: translator(f"recommendations.language.{code}"),
+    "language": join_languages,
     "range": lambda translator, code: translator(f"recommendations.range.{code}"),
 }
 """Translations of the parameters that are codes, by parameter name. All other parameters are shown as they

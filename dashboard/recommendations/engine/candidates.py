@@ -115,7 +115,7 @@ def count_beyond(
 
 
 def find_outcome(
-    pool: Iterable[Track], listed: Collection[str], filters: Filters, today: date
+    pool: Iterable[Track], listed: Collection[str], filters: Filters, today: date, feedback: FeedbackStore
 ) -> SearchOutcome:
     """Return the outcome for a genre without candidates.
 
@@ -126,10 +126,13 @@ def find_outcome(
         Identity keys of the songs in the playlist.
     filters : Filters
     today : date
+    feedback : FeedbackStore
+        Songs of banned artists will not return.
     """
     known = [track for track in pool if filters.allow(track, today)]
     if not known:
         return SearchOutcome.NONE
+    known = [track for track in known if not feedback.is_banned(artist_keys(track.artists))]
     is_listed = all(not identity_keys(track).isdisjoint(listed) for track in known)
     return SearchOutcome.FEW if is_listed else SearchOutcome.SHOWN
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Final
@@ -104,13 +104,14 @@ class Filters:
         languages = (self.language, *(self.beside if self.language is not None else ()))
         return tuple(TrackQuery(genre, language, self.range, limit) for language in languages)
 
-    def wider_query(self, genre: str, limit: int = 1) -> TrackQuery | None:
-        """Return the query for the songs that the user includes, or None if the user includes none."""
+    def wider_queries(self, genre: str, limit: int = 1) -> tuple[TrackQuery, ...]:
+        """Return the queries for the songs that the user includes, or an empty tuple without such songs."""
         if not self.included:
-            return None
-        language = None if Relaxed.LANGUAGE in self.included else self.language
+            return ()
         age = ReleaseRange.ANY if Relaxed.RANGE in self.included else self.range
-        return TrackQuery(genre, language, age, limit)
+        if Relaxed.LANGUAGE in self.included:
+            return (TrackQuery(genre, None, age, limit),)
+        return tuple(replace(query, range=age) for query in self.queries(genre, limit))
 
     def unmet(self, track: Track, today: date) -> frozenset[Relaxed]:
         """Return the filters that a song does not pass, or is not known to pass."""
@@ -220,7 +221,8 @@ def build_notes(found: Mapping[SearchOutcome, Sequence[str]], filters: Filters) 
         if genres := "\n".join(found.get(kind, ())):
             wanted: dict[str, str] = {}
             if kind is SearchOutcome.NONE:
-                wanted |= {"language": filters.language} if filters.language else {}
+                languages = [query.language for query in filters.queries("any") if query.language]
+                wanted |= {"language": "\n".join(languages)} if languages else {}
                 wanted |= {"range": filters.range.value} if filters.range is not ReleaseRange.ANY else {}
             which = f".{'both' if len(wanted) > 1 else next(iter(wanted))}" if wanted else ""
             notes.append(localize(f"note.{kind}{which}", genres=genres, **wanted))

@@ -391,7 +391,7 @@ class RollingPlaylist:
                 continue
             if self._searches.is_exhausted(genre):
                 pool = self._pools.get(genre, ())
-                outcomes[find_outcome(pool, listed, self.filters, self._today)].append(genre)
+                outcomes[find_outcome(pool, listed, self.filters, self._today, self.feedback)].append(genre)
             elif genre in waiting and missing[genre] > 0:
                 outcomes[SearchOutcome.LOOKING].append(genre)
         return (*notes, *build_notes(outcomes, self.filters))

@@ -25,8 +25,8 @@ class Searches:
     def queries(self, genre: str) -> tuple[TrackQuery, ...]:
         """Return the queries for a genre. Songs beyond the filters are searched once all others are found."""
         queries = self.filters.queries(genre, self._depth)
-        wider = self.filters.wider_query(genre, self._depth)
-        return (wider,) if wider and all(map(self._refill.is_exhausted, queries)) else queries
+        wider = self.filters.wider_queries(genre, self._depth)
+        return wider if wider and all(map(self._refill.is_exhausted, queries)) else queries
 
     def is_exhausted(self, genre: str) -> bool:
         """Return whether no further songs are found for a genre."""

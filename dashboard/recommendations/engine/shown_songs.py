@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from hashlib import blake2b
 from math import inf
@@ -28,6 +29,9 @@ MAX_KEYS: Final = 10_000
 """Keys in the file, of which a song has one or more. The songs shown longest ago are dropped first."""
 MAX_FILE_BYTES: Final = 1 << 20
 """Maximum size of the file in bytes. A larger file is ignored and replaced."""
+MAX_AHEAD_SECONDS: Final = 60.0
+"""Seconds by which a time in the file may lie ahead of the clock. Songs with a later time were recorded while
+the clock was wrong. They are forgotten, since they would stay hidden until that time."""
 
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,9 +63,18 @@ class ShownSongs:
         Seconds since 1970 at second 0 of the playlist's clock.
     max_keys : int
         Maximum number of keys.
+    unix_time : callable
+        Returns the seconds since 1970.
     """
 
-    def __init__(self, path: Path | None = None, started_at: float = 0.0, max_keys: int = MAX_KEYS) -> None:
+    def __init__(
+        self,
+        path: Path | None = None,
+        started_at: float = 0.0,
+        max_keys: int = MAX_KEYS,
+        unix_time: Callable[[], float] = time.time,
+    ) -> None:
+        self._unix_time = unix_time
         self.path = path
         self._started_at = started_at
         self._max_keys = max_keys
@@ -127,9 +140,10 @@ class ShownSongs:
         except (OSError, ValueError, RecursionError) as error:
             log.warning("the songs that were shown could not be read: %s", error)
             return {}
-        return (
-            {key: at - self._started_at for key, at in content.shown.items()} if content.version == 1 else {}
-        )
+        if content.version != 1:
+            return {}
+        latest = self._unix_time() + MAX_AHEAD_SECONDS
+        return {key: at - self._started_at for key, at in content.shown.items() if at <= latest}
 
     def _save(self) -> None:
         """Write the file with access for this user only."""

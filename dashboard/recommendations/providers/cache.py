@@ -18,8 +18,8 @@ TTL_SECONDS: Final = 24 * HOUR_SECONDS
 WEEK_TTL_SECONDS: Final = 6 * HOUR_SECONDS
 """Lifetime in seconds of results for the last week, which change sooner."""
 MAX_RESULTS: Final = 256
-"""Maximum number of cached results. There are 840 queries: 10 genres, 6 languages and 14 ranges. A
-session needs few of them."""
+"""Maximum number of cached results. There are 780 queries: 10 genres, 6 languages with "any", and 13
+ranges. A session needs few of them."""
 
 Key = tuple[str, str | None, ReleaseRange]
 T = TypeVar("T")

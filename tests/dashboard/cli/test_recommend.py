@@ -89,6 +89,24 @@ def test_no_artist_comes_twice_in_ten_songs() -> None:
         assert len(set(window)) == len(window)
 
 
+def test_all_songs_that_fit_are_searched_before_any_is_called_missing() -> None:
+    """Regression: only the first 50 were searched, and one of them repeats an artist too soon."""
+    lines = offline("--genre", "pop", "--language", "ja", "--count", "50")
+    assert sum(line.startswith("    https://") for line in lines) == 50
+    assert "no others" not in lines[-1]
+
+
+def test_a_service_that_fails_may_know_further_songs(services: Services) -> None:
+    """Regression: after a failed search, the text said that no others fit."""
+    services.youtube.faults[EVERYWHERE] = "cut"
+    services.spotify.faults["/v1/search"] = Fault(503, b"{}")
+    arguments = ("--genre", "country", "--language", "zh")
+    done = run_command("recommend", *arguments, environment=services.environment)
+    assert done.returncode == 0, done.stderr
+    assert "1 of 10 songs: no others were found" in done.stdout
+    assert any("of 10 songs: no others fit" in line for line in offline(*arguments))
+
+
 def test_titles_are_links_on_a_terminal_only() -> None:
     import pty
 

@@ -133,6 +133,26 @@ def test_a_provider_with_songs_is_not_reported_as_empty(tmp_path: Path) -> None:
     assert (report.result.status, report.songs > 30) == (Status.OK, True)
 
 
+def test_a_report_counts_the_songs_of_all_languages(tmp_path: Path) -> None:
+    """Regression: the result for the last language replaced those for the others, faults included."""
+    service = bundled_only(tmp_path)
+    service.update(minute_of("metal"), Filters("ja", beside=("ko",)))
+    finish_searches(service)
+    (report,) = service.reports.values()
+    assert report is not None
+    assert report.songs == sum(song.genre == "metal" and song.language in ("ja", "ko") for song in load())
+
+
+def test_older_songs_are_included_in_each_language() -> None:
+    """Regression: only the first language was searched for the songs that the user included."""
+    filters = Filters("ja", ReleaseRange.MONTH, beside=("en",), included=frozenset({Relaxed.RANGE}))
+    queries = filters.wider_queries("metal", 50)
+    assert queries == (TrackQuery("metal", "ja", limit=50), TrackQuery("metal", "en", limit=50))
+    both = replace(filters, included=frozenset(Relaxed))
+    assert both.wider_queries("metal", 50) == (TrackQuery("metal", limit=50),)
+    assert Filters("ja").wider_queries("metal") == ()
+
+
 def test_an_update_does_not_wait_for_a_provider_that_does_not_respond(tmp_path: Path) -> None:
     clock = WallClock()
     unanswered: Future[None] = Future()

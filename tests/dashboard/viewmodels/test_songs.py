@@ -150,6 +150,13 @@ def test_a_sentence_about_several_genres_appears_once() -> None:
     assert of_age == "hip hop, metal: no songs of this age (Last month) were found."
 
 
+def test_a_sentence_about_missing_songs_names_all_languages_that_were_searched() -> None:
+    """Regression: the page said "no songs in Japanese", though there were none in English either."""
+    (note,) = build_notes({SearchOutcome.NONE: ["metal"]}, Filters("ja", beside=("en", INSTRUMENTAL)))
+    assert str(note) == "metal: no songs in Japanese, English were found."
+    assert "日本語、英語" in note.translate(Translator("ja"))
+
+
 def test_songs_beyond_the_filters_are_offered_with_their_number() -> None:
     now = replace(situation(), filters=Filters("ko", ReleaseRange.YEAR))
     short = replace(playlist(jazz=1.0), beyond={Relaxed.RANGE: 3, Relaxed.LANGUAGE: 12})

@@ -280,6 +280,18 @@ def test_a_search_without_results_leaves_songs_beyond_the_filters_out() -> None:
     assert (len(playlist.items), {row.relaxed for row in playlist.items}) == (10, {frozenset()})
 
 
+def test_no_return_of_banned_songs_is_announced() -> None:
+    """Regression: with all artists banned, the page said that each song returns after 45 minutes."""
+    pools = {"jazz": songs("jazz", 12, artists=3)}
+    session, now = start_playlist({"jazz": 1.0}, pools)
+    for number in range(3):
+        session.feedback.ban(f"jazz en artist {number}")
+    session.record_results(TrackQuery("jazz"), 12)
+    session.request_refresh()
+    playlist = session.update(pools, now + 1, TODAY)
+    assert (titles(playlist), note_texts(playlist)) == ([], ["jazz: no other songs fit."])
+
+
 def test_at_the_end_of_all_pools_songs_return_after_their_rest_the_first_shown_first() -> None:
     pools = {"jazz": songs("jazz", 12)}
     session, now = start_playlist({"jazz": 1.0}, pools)

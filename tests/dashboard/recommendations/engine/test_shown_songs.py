@@ -65,6 +65,15 @@ def test_the_number_of_songs_is_bounded(tmp_path: Path) -> None:
     assert [shown.shown_at(track) for track in TRACKS[:5]] == [-inf, -inf, 2.0, 3.0, 4.0]
 
 
+def test_songs_of_the_future_are_forgotten(tmp_path: Path) -> None:
+    """Regression: songs shown while the clock was a year ahead were hidden for that year."""
+    path = tmp_path / "shown-songs.json"
+    ShownSongs(path, 9_000.0, unix_time=lambda: 9_000.0).add(TRACKS[:1], 0.0)
+    ShownSongs(path, 1_050.0, unix_time=lambda: 9_000.0).add(TRACKS[1:2], 0.0)
+    corrected = ShownSongs(path, 1_000.0, unix_time=lambda: 1_000.0)
+    assert [corrected.shown_at(track) for track in TRACKS[:2]] == [-inf, 50.0]
+
+
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", '{"version": 2, "shown": {}}', '{"version": 1, "shown": {"x": "y"}}', "\udcff"]
 )

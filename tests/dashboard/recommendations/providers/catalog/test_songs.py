@@ -118,10 +118,10 @@ def test_instrumental_works_outnumber_sung_ones_without_a_language() -> None:
 
 
 def test_the_newest_songs_are_of_this_year_or_the_last() -> None:
-    """The catalog must not age silently."""
+    """The catalog must not age silently. A clock that is behind the catalog says nothing about its age."""
     newest = max(song.year for song in catalog.load())
     this_year = datetime.now(UTC).year
-    assert this_year - 1 <= newest <= this_year, f"add songs of {this_year}: the newest is of {newest}"
+    assert newest >= this_year - 1, f"add songs of {this_year}: the newest is of {newest}"
 
 
 def test_documents_tell_the_number_of_songs() -> None:
