@@ -339,6 +339,7 @@ def test_every_sentence_of_engine_and_choices_exists_in_every_language() -> None
     today, old = NOW.date(), replace(TRACK, published=date(1970, 1, 1))
     tracks = [old, replace(old, language=None), replace(old, language="de"), replace(old, published=None)]
     tracks.append(replace(old, language="ko", language_source="script"))
+    tracks.append(replace(old, provider="Spotify"))
     tracks.append(replace(old, language=INSTRUMENTAL, language_source="provider"))
     sentences = {
         part
