@@ -17,11 +17,11 @@ from dashboard.cli.recommend import analyze_file
 from dashboard.environment import ANALYZER_URL, LIBRARY_VARIABLE, TOKEN_VARIABLE
 from dashboard.errors import DashboardError
 from dashboard.library.index import Embedding, IndexedTrack, Neighbor, SimilarityIndex, complete_names
-from dashboard.library.playlist import format_m3u
+from dashboard.library.playlist import format_m3u, is_listable
 from dashboard.library.table import LibraryError, load_index
 from models.common.cli import ArgumentParser
 from models.common.paths import atomic_write
-from models.common.text import escape_control, escape_json_control, replace_surrogates
+from models.common.text import escape_json_control, escape_path, format_count, replace_surrogates
 from models.manifest import ModelManifest
 
 DEFAULT_COUNT = 10
@@ -113,6 +113,8 @@ def command(arguments: Sequence[str]) -> int:
             print(format_neighbor(rank, neighbor))
     if not options.json:
         print(format_end(index, len(neighbors)))
+        if options.m3u:
+            print(format_written(neighbors, options.m3u))
     return 0
 
 
@@ -195,9 +197,16 @@ def as_json(rank: int, neighbor: Neighbor) -> dict[str, object]:
 def format_neighbor(rank: int, neighbor: Neighbor) -> str:
     """Format a neighbor for the terminal, with its file on the second line."""
     track = neighbor.track
-    return escape_control(
-        f"{rank:3d}. {track.name}  [{track.label}, {neighbor.likeness:.2f}]\n     {track.uri}"
-    )
+    name, label, uri = map(escape_path, (track.name, track.label, track.uri))
+    return f"{rank:3d}. {name}  [{label}, {neighbor.likeness:.2f}]\n     {uri}"
+
+
+def format_written(neighbors: Sequence[Neighbor], playlist: Path) -> str:
+    """Format the line about the playlist, which leaves out files that no line of a playlist can name."""
+    written = sum(is_listable(neighbor.track) for neighbor in neighbors)
+    left_out = len(neighbors) - written
+    others = f"; {format_count(left_out, 'file name')} cannot stand in a playlist" if left_out else ""
+    return f"  {format_count(written, 'track')} written to {escape_path(str(playlist))}{others}"
 
 
 def format_end(index: SimilarityIndex, found: int) -> str:

@@ -288,6 +288,11 @@ def complete_names(uri: str, artist: str, title: str) -> tuple[str, str]:
     return artist, title or stem
 
 
+def has_escapes(uri: str) -> bool:
+    """Return True if a path contains escapes for bytes that are not valid UTF-8, and so leads to no file."""
+    return r"\udc" in uri
+
+
 def track_id(uri: str) -> str:
     """Return the id of a track in addresses of the page: 16 hexadecimal digits."""
     return hashlib.blake2b(uri.encode(), digest_size=8).hexdigest()

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from dashboard.library.index import IndexedTrack, SimilarityIndex
-from dashboard.library.table import Signature, load_index, read_signature
+from dashboard.library.table import LibraryError, LibraryFault, Signature, load_index, read_signature
 
 CHECK_SECONDS: Final = 30.0
 """Seconds between two looks at the table, which a run of ``overheard library`` may change."""
@@ -46,6 +46,7 @@ class Shelf:
         self._signature: Signature = ()
         self._model = ""
         self._index: SimilarityIndex | None = None
+        self._fault: tuple[str, LibraryFault] | None = None
 
     def index(self, model: str) -> SimilarityIndex:
         """Return the index of the tracks that a model has analyzed.
@@ -60,10 +61,19 @@ class Shelf:
             if self._index is not None and model == self._model and now - self._checked_at < CHECK_SECONDS:
                 return self._index
             signature = read_signature(self._path)
-            if self._index is None or (signature, model) != (self._signature, self._model):
-                self._index = None  # two indexes at a time would take twice the memory
-                self._index = load_index(self._path, model)
+            is_same = (signature, model) == (self._signature, self._model)
+            if is_same and self._fault is not None:
+                message, fault = self._fault
+                raise LibraryError(message, fault.key, **fault.parameters)
+            if not is_same or self._index is None:
+                self._index = self._fault = None  # two indexes at a time would take twice the memory
                 self._signature, self._model = signature, model
+                try:
+                    self._index = load_index(self._path, model)
+                except LibraryError as error:
+                    if error.fault.key != "unreadable":  # perhaps for a moment only
+                        self._fault = (str(error), error.fault)
+                    raise
             self._checked_at = now
             return self._index
 

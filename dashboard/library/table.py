@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +15,9 @@ from models.common.text import first_line
 
 NAMES: Final = ("uri", "size", "modified", "artist", "title", "label", "duration_seconds")
 """Columns that the index keeps beside the embeddings."""
+
+ATTEMPTS: Final = 3
+"""Attempts to read a table whose parts are replaced meanwhile."""
 
 Signature = tuple[tuple[str, int, int], ...]
 """Names, sizes and times of change of a table's parts. A table with the same signature has the same rows."""
@@ -49,8 +53,8 @@ def read_signature(path: str) -> Signature:
         If there is no table at the path.
     """
     try:
-        parts = [each for each in os.scandir(path) if _is_part(each.name)]
-        signature = tuple(sorted((each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in parts))
+        with os.scandir(path) as entries:
+            parts = [part for each in entries if _is_part(each.name) and (part := _sign_part(each))]
     except (OSError, ValueError) as error:  # ValueError: the path contains NUL
         reason = getattr(error, "strerror", None) or str(error)
         raise LibraryError(
@@ -59,13 +63,13 @@ def read_signature(path: str) -> Signature:
             "missing",
             path=path,
         ) from error
-    if not signature:
+    if not parts:
         raise LibraryError(
             f"{path} contains no table of tracks; `overheard library ~/Music --out {path}` makes one",
             "missing",
             path=path,
         )
-    return signature
+    return tuple(sorted(parts))
 
 
 def load_index(path: str, model: str) -> SimilarityIndex:
@@ -87,10 +91,9 @@ def load_index(path: str, model: str) -> SimilarityIndex:
     import pyarrow as pa
     from pyarrow import compute
 
-    signature = read_signature(path)
     try:
         # The oldest part comes first. If a run was interrupted, a later part repeats some of its tracks.
-        table = pa.concat_tables([_read_part(Path(path, name)) for name, _, _ in signature])
+        table = pa.concat_tables(_read_parts(path))
     except (OSError, ValueError, KeyError) as error:  # ArrowInvalid is a ValueError
         raise LibraryError(
             f"{path} cannot be read as a table of tracks ({first_line(error)}); "
@@ -129,6 +132,23 @@ def load_index(path: str, model: str) -> SimilarityIndex:
 
 def _is_part(name: str) -> bool:
     return name.startswith("part-") and name.endswith(".parquet")
+
+
+def _sign_part(entry: os.DirEntry[str]) -> tuple[str, int, int] | None:
+    """Return name, size and time of change, or None if ``overheard library`` has removed the part."""
+    try:
+        status = entry.stat()
+    except FileNotFoundError:
+        return None
+    return entry.name, status.st_size, status.st_mtime_ns
+
+
+def _read_parts(path: str) -> list[Any]:
+    """Read all parts. They are listed again if a running ``overheard library`` replaces one meanwhile."""
+    for _ in range(ATTEMPTS - 1):
+        with suppress(FileNotFoundError):
+            return [_read_part(Path(path, name)) for name, _, _ in read_signature(path)]
+    return [_read_part(Path(path, name)) for name, _, _ in read_signature(path)]
 
 
 def _read_part(path: Path) -> Any:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from dashboard.library.shelf import OpenTrack, Shelf
-from dashboard.server.guard import Application, Receive, Scope, Send
+from dashboard.server.guard import Application, Message, Receive, Scope, Send
 from dashboard.viewmodels.own_tracks import LIBRARY_PATH
+from models.common.text import escape_path
+
+logger = logging.getLogger(__name__)
 
 MEDIA_TYPES: Final = {
     ".aac": "audio/aac",
@@ -56,20 +61,56 @@ class LibraryFiles:
         if scope["type"] != "http" or not scope["path"].startswith(LIBRARY_PATH):
             await self._application(scope, receive, send)
             return
+        site = Headers(scope=scope).get("sec-fetch-site", "none")
+        if site not in ("same-origin", "none"):  # an answer tells whether the library has a guessed path
+            await _refuse(403, "pages of other sites may not play tracks")(scope, receive, send)
+            return
         if scope["method"] not in ("GET", "HEAD"):
-            response: Response = PlainTextResponse("only GET and HEAD", 405, {"allow": "GET, HEAD"})
-            await response(scope, receive, send)
+            await _refuse(405, "only GET and HEAD", allow="GET, HEAD")(scope, receive, send)
             return
         track_id = scope["path"].removeprefix(LIBRARY_PATH)
         opened = await run_in_threadpool(self._shelf.open_track, track_id)
         if opened is None:
-            response = PlainTextResponse("the library has no such track, or its file has changed", 404)
-            await response(scope, receive, send)
+            refusal = _refuse(404, "the library has no such track, or its file has changed")
+            await refusal(scope, receive, send)
             return
         try:
-            await _file_response(opened)(scope, receive, send)
+            await _file_response(opened)(scope, receive, _FileSender(send, scope["method"], opened.track.uri))
         finally:
             os.close(opened.descriptor)
+
+
+class _FileSender:
+    """Sender of a file's response, which adds ``HEADERS`` and copes with a file that changes meanwhile.
+
+    The server reports an answer of another length than announced as a programming error. So no more bytes
+    are sent than announced, and if there are fewer, the answer stays incomplete and its connection is closed.
+    """
+
+    def __init__(self, send: Send, method: str, uri: str) -> None:
+        self._send = send
+        self._has_body = method != "HEAD"
+        self._uri = uri
+        self._remaining = 0
+
+    async def __call__(self, message: Message) -> None:
+        """Send a message of the response."""
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(raw=list(message["headers"]))
+            headers.update(HEADERS)
+            self._remaining = int(headers["content-length"]) if self._has_body else 0
+            await self._send({**message, "headers": headers.raw})
+            return
+        body = message.get("body", b"")[: self._remaining]
+        self._remaining -= len(body)
+        is_last = not message.get("more_body", False)
+        if is_last and self._remaining:
+            logger.info("%s shrank while it played", escape_path(self._uri))
+        await self._send({**message, "body": body, "more_body": not is_last or self._remaining > 0})
+
+
+def _refuse(status: int, sentence: str, **headers: str) -> Response:
+    return PlainTextResponse(sentence, status, HEADERS | headers)
 
 
 def _file_response(opened: OpenTrack) -> FileResponse:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from dashboard.i18n.translator import Translator
-from dashboard.library.index import Neighbor, track_id
+from dashboard.library.index import Neighbor, has_escapes, track_id
 from dashboard.library.playlist import format_m3u
 from dashboard.library.table import LibraryFault
 from dashboard.viewmodels.theme import genre_color
-from models.common.text import clean_text
+from models.common.text import clean_text, escape_path
 
 LIBRARY_PATH: Final = "/_overheard/library/"
 """Path of the page's server under which the tracks are played, see ``dashboard.server.library_files``."""
@@ -63,7 +63,8 @@ def _component_data(translator: Translator, message: str) -> dict[str, Any]:
 
 def _track_data(neighbor: Neighbor, translator: Translator) -> dict[str, Any]:
     track = neighbor.track
-    is_local = os.path.isabs(track.uri)
+    is_local = os.path.isabs(track.uri) and not has_escapes(track.uri)
+    folder = os.path.dirname(track.uri) if is_local else ""
     return {
         "key": track_id(track.uri),
         "title": clean_text(track.title),
@@ -72,5 +73,5 @@ def _track_data(neighbor: Neighbor, translator: Translator) -> dict[str, Any]:
         "color": genre_color(track.label),
         "likeness": translator("library.likeness", percent=f"{max(0.0, neighbor.likeness):.0%}"),
         "address": f"{LIBRARY_PATH}{track_id(track.uri)}" if is_local else "",
-        "folder": os.path.dirname(track.uri) if is_local else "",
+        "folder": folder if escape_path(folder) == folder else "",  # a pasted line break would run a command
     }

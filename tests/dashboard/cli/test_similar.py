@@ -116,17 +116,33 @@ def test_the_text_and_the_playlist(library: Path, tmp_path: Path) -> None:
     arguments = (str(library / "music" / "4.flac"), "--library", str(library / "table"))
     done = run_main("similar", *arguments, "--count", "2", "--m3u", str(playlist))
     assert done.returncode == 0, done.stderr
-    first, path, _, _, end = done.stdout.splitlines()
+    first, path, _, _, end, written = done.stdout.splitlines()
     assert first.startswith("  1. ")
     assert " - " in first
     assert path.strip().startswith(str(library / "music"))
     assert end == "  2 of 5 tracks, the most similar first"
+    assert written == f"  2 tracks written to {playlist}"
     lines = playlist.read_text().splitlines()
     assert lines[0] == "#EXTM3U"
     assert all(os.path.isabs(line) and os.path.isfile(line) for line in lines[2::2])
     assert len(lines) == 5
     error = main_error("similar", *arguments, "--m3u", str(playlist / "next.m3u"))
     assert f"cannot write {playlist}/next.m3u: " in error
+
+
+def test_a_line_break_in_a_name_is_escaped_and_kept_out_of_the_playlist(tmp_path: Path) -> None:
+    """A file name must not forge a line of the output or of the playlist."""
+    music = write(tmp_path / "a.wav", decode_file(str(DEMONSTRATION), RATE)[: 6 * RATE], RATE)
+    forged = Sound("/m/x\n  2. Forged.mp3", 0, "A\rB", "T", label="jazz\n")
+    table = write_sounds(tmp_path / "table", [forged, Sound("/m/y.mp3", 90, "C", "D")])
+    playlist = tmp_path / "next.m3u"
+    done = run_main("similar", str(music), "--library", str(table), "--m3u", str(playlist))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 6
+    assert "     /m/x\\n  2. Forged.mp3" in lines
+    assert lines[-1] == f"  1 track written to {playlist}; 1 file name cannot stand in a playlist"
+    assert playlist.read_text().splitlines()[2:] == ["/m/y.mp3"]
 
 
 def test_what_is_playing_finds_the_same_music(library: Path, tmp_path: Path) -> None:

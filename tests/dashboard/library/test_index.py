@@ -117,6 +117,14 @@ def test_a_playlist_has_absolute_paths_and_no_foreign_lines(tmp_path: Path) -> N
     assert text == "#EXTM3U\n#EXTINF:182,Ärzte - Mein Lied\n/m/a b.mp3\n"
 
 
+def test_a_playlist_has_names_of_all_scripts_but_only_files_that_exist(tmp_path: Path) -> None:
+    """Full-width and fixed spaces and joiners are no line breaks. An escaped byte is no name of a file."""
+    names = ("光\u3000あ.mp3", "a\xa0b.mp3", "👩\u200d🎤.mp3", "line\u2028break.mp3", "byte \\udcff.mp3")
+    index = index_of(tmp_path, [Sound(f"/m/{name}", 20 * n, f"A{n}") for n, name in enumerate(names)])
+    lines = format_m3u(each.track for each in index.neighbors(at_angle(0), 5)).split("\n")
+    assert lines[2::2] == [f"/m/{name}" for name in names[:3]]
+
+
 def test_a_query_in_100_000_tracks_takes_milliseconds() -> None:
     """The benchmark of the library has the exact figures, about 4 ms."""
     index = generated_index(100_000)

@@ -90,3 +90,30 @@ def test_the_signature_changes_with_the_table(tmp_path: Path) -> None:
     assert read_signature(str(table)) == before
     write_sounds(table, [Sound("/b", 0)])
     assert read_signature(str(table)) != before
+
+
+def test_parts_that_a_running_command_replaces_are_read_nevertheless(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command may write all tracks anew and remove the old parts between listing and reading."""
+    from pyarrow import parquet
+
+    read_table = parquet.read_table
+    table = write_sounds(tmp_path / "t", [Sound("/a", 0), Sound("/b", 60)])
+
+    def replace_and_read(path: Path, **options: object) -> object:
+        monkeypatch.setattr(parquet, "read_table", read_table)
+        path.rename(path.with_name("part-99999999-new.parquet"))
+        return read_table(path, **options)
+
+    monkeypatch.setattr(parquet, "read_table", replace_and_read)
+    assert len(load_index(str(table), MANIFEST.identity)) == 2
+
+
+def test_a_part_that_is_removed_while_the_table_is_listed_is_skipped(tmp_path: Path) -> None:
+    """A broken link is listed, but has no size, like a part that is removed after the listing."""
+    table = write_sounds(tmp_path / "t", [Sound("/a", 0)])
+    before = read_signature(str(table))
+    (table / "part-00000009-x.parquet").symlink_to(tmp_path / "removed")
+    assert read_signature(str(table)) == before
+    assert len(load_index(str(table), MANIFEST.identity)) == 1

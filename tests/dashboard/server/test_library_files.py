@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ class Library:
         self.shelf = Shelf(str(self.table))
         self.shelf.index(MANIFEST.identity)
         self.passed_on: list[str] = []
+        self.between: Callable[[], object] = lambda: None
+        """Called between the head and the body of an answer."""
+        self.complete = False
         self._application = LibraryFiles(self._pass_on, self.shelf)
 
     async def _pass_on(self, scope: Any, receive: Any, send: Any) -> None:
@@ -56,9 +60,12 @@ class Library:
 
         async def send(message: Any) -> None:
             sent.append(message)
+            if message["type"] == "http.response.start":
+                self.between()
 
         asyncio.run(self._application(scope, receive, send))
         start, *bodies = sent
+        self.complete = not bodies[-1].get("more_body", False)
         fields = {name.decode(): value.decode() for name, value in start["headers"]}
         return start["status"], fields, b"".join(body.get("body", b"") for body in bodies)
 
@@ -120,6 +127,51 @@ def test_no_other_path_is_ever_read(library: Library) -> None:
     assert library.get(LIBRARY_PATH + track_id(str(library.song)), "POST")[0] == 405
 
 
+def test_every_answer_keeps_foreign_pages_out(library: Library) -> None:
+    """A page of another site learns from no answer whether a path that it guesses is in the library."""
+    for path, method, headers, expected in (
+        (library.song, "GET", {}, 200),
+        (library.song, "GET", {"range": "bytes=0-9"}, 206),
+        (library.song, "GET", {"range": "bytes=999999-"}, 416),
+        (library.song, "GET", {"range": "bytes=x-y"}, 400),
+        (library.song, "POST", {}, 405),
+        (library.secret, "GET", {}, 404),
+    ):
+        address = LIBRARY_PATH + track_id(str(path))
+        for site in ("same-origin", "none"):
+            status, answered, _ = library.get(address, method, sec_fetch_site=site, **headers)
+            assert status == expected
+            assert answered["cross-origin-resource-policy"] == "same-origin"
+            assert answered["cache-control"] == "private, no-cache"
+        for site in ("cross-site", "same-site"):
+            status, answered, body = library.get(address, method, sec_fetch_site=site, **headers)
+            assert (status, body) == (403, b"pages of other sites may not play tracks")
+            assert answered["cross-origin-resource-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("wanted", [{}, {"range": "bytes=100-"}])
+def test_a_file_that_shrinks_while_it_plays_leaves_its_answer_incomplete(
+    library: Library, wanted: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The end of a body that is too short would be a traceback of the server."""
+    caplog.set_level(logging.INFO, "dashboard.server.library_files")
+    library.between = lambda: os.truncate(library.song, 5000)
+    _, headers, body = library.play(library.song, **wanted)
+    assert len(body) < int(headers["content-length"])
+    assert not library.complete
+    assert [record.getMessage() for record in caplog.records] == [f"{library.song} shrank while it played"]
+
+
+def test_a_file_that_grows_while_it_plays_is_sent_as_announced(library: Library) -> None:
+    def grow() -> None:
+        with library.song.open("ab") as file:
+            file.write(CONTENT)
+
+    library.between = grow
+    _, headers, body = library.play(library.song)
+    assert (len(body), body, library.complete) == (int(headers["content-length"]), CONTENT, True)
+
+
 def test_a_link_in_place_of_a_track_leads_nowhere(library: Library) -> None:
     library.song.unlink()
     assert library.play(library.song)[0] == 404
@@ -154,6 +206,28 @@ def test_a_library_of_links_is_played(tmp_path: Path) -> None:
     assert opened is not None
     os.close(opened.descriptor)
     assert shelf.open_track(track_id("s3://bucket/a.mp3")) is None
+
+
+def test_a_fault_is_remembered_until_the_table_changes(tmp_path: Path) -> None:
+    """Reading a large table of another model takes seconds, and every page asks again and again."""
+    now = [1000.0]
+    table = write_sounds(tmp_path / "t", [Sound("/a", 0)], "other-model 1 0123456789ab")
+    shelf = Shelf(str(table), lambda: now[0])
+    with pytest.raises(LibraryError, match="were analyzed by other-model"):
+        shelf.index(MANIFEST.identity)
+    (part,) = table.glob("part-*")
+    content, status = part.read_bytes(), part.stat()
+    part.write_bytes(bytes(len(content)))  # cannot be read, but looks the same
+    os.utime(part, ns=(status.st_atime_ns, status.st_mtime_ns))
+    now[0] += CHECK_SECONDS
+    with pytest.raises(LibraryError, match="were analyzed by other-model"):
+        shelf.index(MANIFEST.identity)
+    part.write_bytes(content)
+    assert len(shelf.index("other-model 1 0123456789ab")) == 1
+    with pytest.raises(LibraryError, match="were analyzed by other-model"):
+        shelf.index(MANIFEST.identity)
+    write_sounds(table, [Sound("/b", 0)])
+    assert len(shelf.index(MANIFEST.identity)) == 1
 
 
 def test_the_index_follows_the_table(library: Library) -> None:

@@ -30,6 +30,20 @@ def test_tracks_have_names_addresses_and_folders(tmp_path: Path) -> None:
     assert "/m/a/x.mp3" in data["m3u"]
 
 
+def test_an_odd_folder_is_not_copied_and_a_missing_file_not_played(tmp_path: Path) -> None:
+    """A line break that is pasted into a terminal runs a command. An escaped byte is no name of a file."""
+    sounds = [Sound("/m/a\nb/x.mp3", 0, "A", "X"), Sound("/m/byte \\udcff/y.mp3", 60, "B", "Y")]
+    index = load_index(str(write_sounds(tmp_path / "t", sounds)), MANIFEST.identity)
+    data = own_tracks_data(index.neighbors(at_angle(0), 5), len(index), False, Translator("en"))
+    first, second = data["tracks"]
+    assert (first["address"], first["folder"]) == (
+        f"/_overheard/library/{track_id('/m/a' + chr(10) + 'b/x.mp3')}",
+        "",
+    )
+    assert (second["address"], second["folder"]) == ("", "")
+    assert "/m/" not in data["m3u"]
+
+
 def test_the_song_that_plays_is_not_offered(tmp_path: Path) -> None:
     """A media player names artist and song, a station one text, in either order and with several artists."""
     sounds = [Sound("/m/a.mp3", 0, "The Band", "Song (Remastered 2011)"), Sound("/m/b.mp3", 30, "B", "Other")]
