@@ -93,7 +93,10 @@ def recommendation_service() -> RecommendationService:
 
 
 def is_muted() -> bool:
-    """Return True if the user muted recommendations. Then no estimate counts, and no provider is searched."""
+    """Return True if the user muted recommendations.
+
+    Then no estimate and no title counts, and no provider is searched.
+    """
     return bool(st.session_state.get("muted", False))
 
 
@@ -116,7 +119,7 @@ def set_filter_choice(choice: FilterChoice) -> None:
 def song_languages() -> tuple[str, ...]:
     """Return the languages of the automatic choice, from the last titles, the page and the browser."""
     reader = [st.session_state.get("language", "en"), match_language(st.context.locale)]
-    return automatic_languages(heard_languages(st.session_state.get("titles", ())), reader)
+    return automatic_languages(st.session_state.get("heard_languages", ()), reader)
 
 
 def current_filters() -> Filters:
@@ -125,11 +128,21 @@ def current_filters() -> Filters:
 
 
 def remember_title(snapshot: Snapshot) -> None:
-    """Add the title that plays to the last titles of this tab."""
+    """Add the title that plays to the last titles of this tab, whose languages count."""
     titles = st.session_state.setdefault("titles", deque(maxlen=MAX_TITLES))
     title = (snapshot.artist, snapshot.song or snapshot.title)
     if any(title) and title not in titles:
         titles.append(title)
+        known = st.session_state.get("heard_languages", ())
+        st.session_state["heard_languages"] = heard_languages(titles, known)
+
+
+def is_choice_unchanged() -> bool:
+    """Return True if the filters and the language of the page are those of the last call."""
+    choice = (filter_choice(), st.session_state.get("language"))
+    before = st.session_state.get("last_choice")
+    st.session_state["last_choice"] = choice
+    return bool(choice == before)
 
 
 def refresh_recommendations(feed: AnalyzerFeed, *, is_seen: bool) -> Playlist:
@@ -148,11 +161,19 @@ def refresh_recommendations(feed: AnalyzerFeed, *, is_seen: bool) -> Playlist:
     elif not st.session_state["last_estimate_number"] and not is_muted():
         estimates = estimates_so_far(snapshot)
         st.session_state["last_estimate_number"] = -len(estimates)
-    remember_title(snapshot)
     if is_muted():
-        return service.update([], current_filters(), search=False, is_seen=is_seen)
-    playing = playing_keys(snapshot.artist, snapshot.song, snapshot.title)
-    return service.update(estimates, current_filters(), is_seen=is_seen, playing=playing)
+        estimates, playing = [], frozenset[str]()
+    else:
+        remember_title(snapshot)
+        playing = playing_keys(snapshot.artist, snapshot.song, snapshot.title)
+    return service.update(
+        estimates,
+        current_filters(),
+        search=not is_muted(),
+        is_seen=is_seen,
+        playing=playing,
+        by_titles=is_choice_unchanged(),
+    )
 
 
 def estimates_so_far(snapshot: Snapshot) -> list[ReceivedEstimate]:

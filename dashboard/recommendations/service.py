@@ -27,10 +27,6 @@ RETENTION_SECONDS: Final = {"Spotify": CACHE_SECONDS}
 """Seconds for which the terms of a provider allow songs to be kept. The limits must be equal, since songs are
 discarded in the order of arrival. Songs in the playlist stay until they leave the playlist."""
 
-USER_REASONS: Final = frozenset({Reason.MANUAL, Reason.FILTERS})
-"""Reasons for a refresh that come from the user. Searches for such a refresh may use the quota that
-providers reserve for users."""
-
 MAX_WAIT_SECONDS: Final = 0.8
 """Seconds that an update waits for search results while slots are empty. Results that are available at once
 appear at once."""
@@ -96,6 +92,7 @@ class RecommendationService:
         self._reports: dict[tuple[str, str | None], dict[str, ProviderReport]] = {}
         """Report of each provider, by genre and language of the query."""
         self._audio_at = float("-inf")
+        self._filters_by_titles = False
         self._started_at = clock.monotonic()
 
     def update(
@@ -106,6 +103,7 @@ class RecommendationService:
         search: bool = True,
         is_seen: bool = True,
         playing: frozenset[str] = frozenset(),
+        by_titles: bool = False,
     ) -> Playlist:
         """Add the estimates since the last update and return the current playlist.
 
@@ -121,14 +119,17 @@ class RecommendationService:
             True if the user sees the playlist.
         playing : frozenset of str
             Identity keys of the song that plays.
+        by_titles : bool
+            True if the user changed no filter. Then a change of ``filters`` comes from the titles that play.
         """
         for each in estimates:
             self._audio_at = max(self._audio_at, each.at)
             estimate = each.estimate
             self.rolling_playlist.add_estimate(self._audio_at, estimate.probabilities, estimate.state)
-        if filters != self.rolling_playlist.filters:
+        if filters.scope != self.rolling_playlist.filters.scope:
             self._reports.clear()
             self._queued.clear()
+            self._filters_by_titles = by_titles
         self.rolling_playlist.set_filters(filters)
         self._discard_expired()
         self._wait_for_results(self._clock.monotonic())
@@ -140,7 +141,7 @@ class RecommendationService:
             if not search:
                 self._queued.clear()
                 break
-            for_person = self.rolling_playlist.refresh_reason in USER_REASONS
+            for_person = self._is_requested()
             self._queued.extend((query, for_person) for query in self.rolling_playlist.next_queries(self.now))
             self._start_search()
             if len(playlist.items) >= self.rolling_playlist.settings.size or not self._wait_for_results(
@@ -148,6 +149,11 @@ class RecommendationService:
             ):
                 break
         return self.rolling_playlist.current
+
+    def _is_requested(self) -> bool:
+        """Return whether the user requested the last refresh, whose searches may use a reserved quota."""
+        reason = self.rolling_playlist.refresh_reason
+        return reason is Reason.MANUAL or (reason is Reason.FILTERS and not self._filters_by_titles)
 
     def _wait_for_results(self, deadline: float) -> bool:
         """Wait for the running search and add its songs. Return False without results by the deadline."""

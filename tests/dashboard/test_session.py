@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard import session
 from dashboard.analyzer.snapshot import ReceivedEstimate, Snapshot
 from dashboard.recommendations.domain.tracks import INSTRUMENTAL
+from dashboard.recommendations.engine.playlist import Reason
 from dashboard.recommendations.filter_choice import ANY, FilterChoice
 from dashboard.recommendations.providers.registry import WallClock, build_providers
 from realtime.protocol.estimate import StreamState
@@ -50,3 +51,34 @@ def test_a_page_that_is_opened_later_has_songs_at_once(
         )
     foreign = [sum(row.track.language not in ("en", INSTRUMENTAL) for row in each.items) for each in lists]
     assert foreign[1] > foreign[0] == 0, "each page must have its own filters"
+
+
+def test_titles_of_two_languages_in_turn_keep_the_list_and_count_only_unless_muted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Regression: such titles changed the filters with 22 of 30 titles, also while muted."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    shared = build_providers(WallClock(), {}, seed=1)
+    monkeypatch.setattr(session, "providers", lambda: shared)
+    state: dict[str, Any] = {}
+    monkeypatch.setattr(st, "session_state", state)
+    feed: Any = FeedWithEstimates()
+    lists = []
+    for number in range(30):
+        feed.snapshot = Snapshot(
+            title=f"Кино - Песня {number}" if number % 2 else f"スピッツ - ロビンソン {number}"
+        )
+        lists.append(session.refresh_recommendations(feed, is_seen=True).items)
+    assert len(set(lists)) <= 3, "the list may change with the second language only"
+    service = session.recommendation_service()
+    assert service.rolling_playlist.refresh_reason is Reason.FILTERS
+    assert not service._is_requested(), "a title is no click"
+    before = session.current_filters()
+    assert {before.language, *before.beside} == {"ru", "ja", "en", INSTRUMENTAL}
+    state["muted"] = True
+    for number in range(9):
+        feed.snapshot = Snapshot(title=f"스피카 - 노래 {number}")
+        assert session.refresh_recommendations(feed, is_seen=True).items == lists[-1]
+    assert session.current_filters() == before
+    session.set_filter_choice(FilterChoice("ko"))
+    assert {row.track.language for row in session.refresh_recommendations(feed, is_seen=True).items} <= {"ko"}

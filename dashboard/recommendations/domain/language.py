@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 STRONG: Final = "strong"
@@ -115,21 +115,28 @@ def classify_language(
     return None
 
 
-def heard_languages(titles: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+def heard_languages(titles: Iterable[tuple[str, str]], known: Collection[str] = ()) -> tuple[str, ...]:
     """Return the languages of at least a third of the titles that played, the most frequent first.
+
+    A known language stays as long as it has a sixth of the titles, so that no single title drops it.
 
     Parameters
     ----------
     titles : iterable of (str, str)
         Artist and song, of which one may be empty. Titles in Latin letters may be in any language and count
         for none. Titles in Han characters alone count as Chinese unless there are Japanese ones.
+    known : collection of str
+        Languages of the titles before the last one.
     """
     guesses = [guess_language(song, (artist,)) for artist, song in titles]
     counts = Counter(language for language, _ in guesses if language not in (None, "en"))
     if counts["ja"]:
         counts["ja"] += counts.pop("zh", 0)
-    found = [language for language, count in counts.most_common() if language and 3 * count >= len(guesses)]
-    return tuple(found)
+    return tuple(
+        language
+        for language, count in counts.most_common()
+        if language and (6 if language in known else 3) * count >= len(guesses)
+    )
 
 
 def _count_scripts(text: str) -> Counter[str]:

@@ -37,7 +37,7 @@ class Reason(StrEnum):
     HEARD = "heard"
     """Another genre has become sure, and owns the first rows."""
     FILTERS = "filters"
-    """The user changed the filters."""
+    """The filters changed, by the user or by the languages of the titles that play."""
     UNSEEN = "unseen"
     """The user opened most songs of the playlist."""
     TIMER = "timer"
@@ -103,6 +103,12 @@ class Filters:
         """Return the queries for songs of a genre that pass the filters, one for each language."""
         languages = (self.language, *(self.beside if self.language is not None else ()))
         return tuple(TrackQuery(genre, language, self.range, limit) for language in languages)
+
+    @property
+    def scope(self) -> tuple[frozenset[str | None], ReleaseRange, frozenset[Relaxed]]:
+        """Filters without the order of the languages, which decides only which songs come first."""
+        languages = frozenset(query.language for query in self.queries("any"))
+        return languages, self.range, self.included
 
     def wider_queries(self, genre: str, limit: int = 1) -> tuple[TrackQuery, ...]:
         """Return the queries for the songs that the user includes, or an empty tuple without such songs."""

@@ -111,9 +111,10 @@ class RollingPlaylist:
         return self.profile.add_estimate(at_seconds, probabilities, state)
 
     def set_filters(self, filters: Filters) -> None:
-        """Set the filters for the next ``update``."""
-        if filters != self.filters:
-            self._searches.filters, self._requested_reason = filters, Reason.FILTERS
+        """Set the filters for the next ``update``. Another order of the languages replaces no song."""
+        if filters.scope != self.filters.scope:
+            self._requested_reason = Reason.FILTERS
+        self._searches.filters = filters
 
     def request_refresh(self) -> None:
         """Replace the songs at the next ``update``, as the user requested."""

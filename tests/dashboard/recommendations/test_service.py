@@ -206,6 +206,19 @@ def test_the_last_searches_of_a_day_are_reserved_for_clicks(services: Services) 
     assert "reserved for your clicks" not in youtube_detail(service)
 
 
+def test_a_change_of_the_languages_by_titles_is_no_click(services: Services) -> None:
+    """Regression: titles in other languages spent the searches that are reserved for clicks."""
+    use_up_quota(services, all_but=10)
+    service = services.recommendations()
+    service.update(minute_of("jazz"), Filters())
+    finish_searches(service)
+    filters = Filters("ja", ReleaseRange.YEAR)
+    service.update([], filters, by_titles=True)
+    finish_searches(service, filters)
+    assert service.rolling_playlist.refresh_reason is Reason.FILTERS
+    assert services.youtube.paths() == []
+
+
 def test_the_refresh_button_may_use_reserved_searches(services: Services) -> None:
     """The refused songs then come, from the first page on."""
     use_up_quota(services, all_but=10)

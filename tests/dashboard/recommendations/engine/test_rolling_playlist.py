@@ -203,6 +203,19 @@ def test_filters_change_the_list_at_once_and_keep_what_passes() -> None:
     assert session.next_queries(now + 3) == [TrackQuery("jazz", "ko")]
 
 
+def test_another_order_of_the_languages_replaces_no_song() -> None:
+    """Regression: titles in two languages in turn changed the order six times and replaced 36 rows."""
+    pools = {"jazz": [song for code in ("en", "ja") for song in songs("jazz", 40, language=code)]}
+    session, now = start_playlist({"jazz": 1.0}, pools, filters=Filters("en", beside=("ja",)))
+    first = session.current
+    for second in range(1, 7):
+        session.set_filters(Filters("ja", beside=("en",)) if second % 2 else Filters("en", beside=("ja",)))
+        assert session.update(pools, now + second, TODAY) is first
+    session.set_filters(Filters("ja", beside=("en",)))
+    session.request_refresh()
+    assert session.update(pools, now + 7, TODAY).items[0].track.language == "ja", "the next songs must follow"
+
+
 def test_a_song_beyond_the_filters_comes_only_if_the_user_includes_it() -> None:
     """Regression: after three minutes, half of the songs were in another language than chosen."""
     week = songs("jazz", 4, language="ja")
