@@ -15,6 +15,7 @@ import time
 import webbrowser
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from models.common.child_environment import SECRETS
 from models.common.child_guard import guard_children
@@ -71,11 +72,8 @@ def command(arguments: Sequence[str]) -> int:
     children: list[subprocess.Popen[bytes]] = []
     cleanup = contextlib.ExitStack()
     _check_page_port(page_port, settings.server.port)
-    if settings.dashboard.library and not os.path.isdir(settings.dashboard.library):
-        raise SettingsError(
-            f"--library {settings.dashboard.library} is not a folder; "
-            "`overheard library ~/Music --out FOLDER` makes a table"
-        )
+    if settings.dashboard.library:
+        _check_library(Path(settings.dashboard.library))
 
     opening = threading.Timer(OPENING_SECONDS, _print_opening, [settings.source.source])
     opening.daemon = True
@@ -113,6 +111,17 @@ def command(arguments: Sequence[str]) -> int:
     finally:
         opening.cancel()
         cleanup.close()
+
+
+def _check_library(table: Path) -> None:
+    if not table.is_dir():
+        raise SettingsError(
+            f"--library {table} is not a folder; `overheard library ~/Music --out FOLDER` makes a table"
+        )
+    if next(table.glob("part-*.parquet"), None) is None:
+        raise SettingsError(
+            f"--library {table} has no table of tracks; `overheard library ~/Music --out FOLDER` makes one"
+        )
 
 
 def _check_page_port(page_port: int, websocket_port: int) -> None:

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
+DEFAULT_SPLIT = "test"
+DEFAULT_AMONG = ("valid",)
+
+
 @dataclass(frozen=True, slots=True)
 class SimilarityConfig:
     """Material of an evaluation: stored spectrograms with their splits, or a table of audio.
@@ -45,8 +49,8 @@ class SimilarityConfig:
     """
 
     spectrograms: Path | None = None
-    split: str = "test"
-    among: tuple[str, ...] = ("valid",)
+    split: str = DEFAULT_SPLIT
+    among: tuple[str, ...] = DEFAULT_AMONG
     split_table: Path | None = None
     table: Path | None = None
     held_out_artists: bool = False
@@ -57,12 +61,15 @@ class SimilarityConfig:
         Raises
         ------
         EvaluationError
-            If there is not exactly one kind of material.
+            If there is not exactly one kind of material, or an option belongs to the other kind.
         """
         if (self.spectrograms is None) == (self.table is None):
             raise EvaluationError("give either --spectrograms or --table, whose tracks are compared")
         if self.held_out_artists and self.table is None:
             raise EvaluationError("--held-out-artists needs --table, which has a column with the artists")
+        splits = (self.split, self.among, self.split_table)
+        if self.table is not None and splits != (DEFAULT_SPLIT, DEFAULT_AMONG, None):
+            raise EvaluationError("--split, --among and --split-table need --spectrograms, which have splits")
 
 
 def evaluate_similarity(

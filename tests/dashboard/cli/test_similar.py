@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,6 @@ import numpy as np
 import pytest
 
 from models.audio.file import decode_file
-from models.common.sockets import try_port
 from models.manifest import ModelManifest
 from tests.support.audio import write
 from tests.support.cli import main_error, run_command, run_main
@@ -164,7 +164,6 @@ def test_every_problem_is_one_sentence(library: Path, tmp_path: Path) -> None:
     silence = write(tmp_path / "silence.wav", 0 * decode_file(music, RATE), RATE)
     other = write_sounds(tmp_path / "other", [Sound("/a", 0)], "other-model 1 0123456789ab")
     empty = write_sounds(tmp_path / "empty", [Sound("/talk", None)])
-    port = try_free_port()
     for arguments, expected in (
         ((music,), "no library is named; give --library FOLDER or set OVERHEARD_LIBRARY"),
         ((music, "--library", str(tmp_path / "absent")), "is not a table of tracks on this computer"),
@@ -174,23 +173,19 @@ def test_every_problem_is_one_sentence(library: Path, tmp_path: Path) -> None:
         ((str(tmp_path / "absent.mp3"), "--library", table), "absent.mp3 does not exist"),
         ((str(silence), "--library", table), "contains no music, so no track can be compared with it"),
         ((music, "--library", table, "--count", "0"), "--count is 0; it must lie in 1..1000"),
-        (
-            ("--playing", "--library", table, "--analyzer", f"ws://127.0.0.1:{port}"),
-            f"no analyzer answers at ws://127.0.0.1:{port}; start `overheard listen`",
-        ),
     ):
         error = main_error("similar", *arguments)
         assert expected in error
         assert error.count("\n") == 0
 
 
-def try_free_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = int(server.getsockname()[1])
-    try_port("127.0.0.1", port)
-    return port
+def test_an_analyzer_that_does_not_answer_is_one_sentence(library: Path) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))  # it does not listen, and no other process can
+        address = f"ws://127.0.0.1:{server.getsockname()[1]}"
+        error = main_error("similar", "--playing", "--library", str(library / "table"), "--analyzer", address)
+    sentence = f"no analyzer answers at {address}; start `overheard listen`, or name one with --analyzer"
+    assert error == f"overheard similar: {sentence}"
 
 
 def test_the_library_may_be_named_in_the_environment(library: Path) -> None:

@@ -65,3 +65,10 @@ def test_the_page_under_an_allowed_name_reaches_the_analyzer(tmp_path: Path) -> 
 def test_a_missing_library_is_an_error_before_anything_is_opened(tmp_path: Path) -> None:
     error = main_error("run", "--library", str(tmp_path / "absent"), "--source", "demo", "--port", "0")
     assert f"--library {tmp_path}/absent is not a folder; `overheard library" in error
+
+
+def test_a_folder_without_a_table_is_an_error_before_anything_is_opened(tmp_path: Path) -> None:
+    """The folder with the music is easily confused with the folder of the table."""
+    (tmp_path / "song.mp3").touch()
+    error = main_error("run", "--library", str(tmp_path), "--source", "demo", "--port", "0")
+    assert f"--library {tmp_path} has no table of tracks; `overheard library" in error

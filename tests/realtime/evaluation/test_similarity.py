@@ -92,6 +92,9 @@ def test_every_problem_is_one_sentence(spectrograms: Path, tmp_path: Path) -> No
         (("--spectrograms", str(spectrograms), "--table", str(empty)), "give either --spectrograms"),
         (("--spectrograms", str(spectrograms), "--split", "nope"), "has no split 'nope'"),
         (("--spectrograms", str(spectrograms), "--held-out-artists"), "--held-out-artists needs --table"),
+        (("--table", "t.csv", "--split", "valid"), "--split, --among and --split-table need --spectrograms"),
+        (("--table", "t.csv", "--among", "train"), "--split, --among and --split-table need --spectrograms"),
+        (("--table", "t.csv", "--split-table", "s.csv"), "--split, --among and --split-table need --spec"),
         (("--table", str(no_artists)), "lacks the column artist"),
         (("--table", str(empty)), "has 0 tracks that can be compared; two are needed; the first, a.wav"),
     ):
