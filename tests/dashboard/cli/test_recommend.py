@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.cli import recommend
 from dashboard.recommendations.domain.tracks import TrackQuery
+from dashboard.recommendations.engine.candidates import spread_artists
 from dashboard.recommendations.providers.base import Status
 from dashboard.recommendations.providers.daily_quota import DailyQuota
-from dashboard.recommendations.providers.registry import WallClock
+from dashboard.recommendations.providers.registry import WallClock, build_providers
 from tests.support.audio import write
 from tests.support.cli import main_error, run_command
 from tests.support.services.all import Services, running
@@ -89,11 +91,21 @@ def test_no_artist_comes_twice_in_ten_songs() -> None:
         assert len(set(window)) == len(window)
 
 
-def test_all_songs_that_fit_are_searched_before_any_is_called_missing() -> None:
-    """Regression: only the first 50 were searched, and one of them repeats an artist too soon."""
-    lines = offline("--genre", "pop", "--language", "ja", "--count", "50")
-    assert sum(line.startswith("    https://") for line in lines) == 50
-    assert "no others" not in lines[-1]
+def test_all_songs_that_fit_are_searched_before_any_is_called_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Regression: only the first 50 were searched, and one of them may repeat an artist too soon."""
+    query, clock = TrackQuery("pop", "ja", limit=50), WallClock()
+
+    def is_short(seed: int) -> bool:
+        return len(spread_artists(build_providers(clock, {}, seed=seed).search(query).tracks, 50)) < 50
+
+    seed = next(filter(is_short, range(100)))
+    monkeypatch.setattr(recommend, "build_providers", lambda clock: build_providers(clock, {}, seed=seed))
+    assert recommend.command(["--genre", "pop", "--language", "ja", "--count", "50"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("https://") == 50
+    assert "no others" not in printed
 
 
 def test_a_service_that_fails_may_know_further_songs(services: Services) -> None:
