@@ -74,6 +74,11 @@ class LibraryFiles:
             refusal = _refuse(404, "the library has no such track, or its file has changed")
             await refusal(scope, receive, send)
             return
+        # No player asks for several ranges at a time. The whole file is a valid answer.
+        headers = [
+            (name, value) for name, value in scope["headers"] if name.lower() != b"range" or b"," not in value
+        ]
+        scope = {**scope, "headers": headers}
         try:
             await _file_response(opened)(scope, receive, _FileSender(send, scope["method"], opened.track.uri))
         finally:

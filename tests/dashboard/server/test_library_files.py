@@ -149,7 +149,7 @@ def test_every_answer_keeps_foreign_pages_out(library: Library) -> None:
             assert answered["cross-origin-resource-policy"] == "same-origin"
 
 
-@pytest.mark.parametrize("wanted", [{}, {"range": "bytes=100-"}])
+@pytest.mark.parametrize("wanted", [{}, {"range": "bytes=100-"}, {"range": "bytes=0-9,6000-"}])
 def test_a_file_that_shrinks_while_it_plays_leaves_its_answer_incomplete(
     library: Library, wanted: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
