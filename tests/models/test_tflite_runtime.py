@@ -6,16 +6,12 @@ import json
 import platform
 import subprocess
 import sys
-from pathlib import Path
 
-import numpy as np
 import pytest
 
-from tests.support.audio import noise, tone, write
-from tests.support.paths import ROOT
+from tests.support.paths import DEMONSTRATION, ROOT
 
 ENVIRONMENT = ROOT / "build" / "tflite-runtime"
-RATE = 22_050
 
 pytestmark = [
     pytest.mark.skipif(
@@ -40,12 +36,12 @@ def test_the_fallback_is_selected_without_litert() -> None:
     assert "runtime       tflite-runtime 2.14.0" in done.stdout
 
 
-def test_the_fallback_gives_the_same_labels_as_litert(tmp_path: Path) -> None:
-    """Both run the same int8 model. Rounding may differ in the last bit of a logit."""
-    chords = sum(tone(hz, 10, amplitude=0.1) for hz in (262, 330, 392, 523))
-    beat = noise(10 * RATE) * (np.arange(10 * RATE) % 11_025 < 1_500) * 0.5
-    path = write(tmp_path / "sound.wav", np.concatenate([chords, beat, chords + beat]), RATE)
-    arguments = ("analyze", "--json", "--hop-seconds", "1", str(path))
+def test_the_fallback_hears_the_same_as_litert() -> None:
+    """Both run the same model. Kernels round differently, so that a label may change a window earlier.
+
+    Kernels of dense layers with a scale for each filter once had constant outputs here.
+    """
+    arguments = ("analyze", "--json", "--hop-seconds", "4", str(DEMONSTRATION))
     here = subprocess.run(
         [sys.executable, "-m", "realtime.cli", *arguments],
         capture_output=True,
@@ -56,11 +52,12 @@ def test_the_fallback_gives_the_same_labels_as_litert(tmp_path: Path) -> None:
     there = run_fallback(*arguments)
     assert there.returncode == 0, there.stderr
     ours, theirs = ([json.loads(line) for line in done.stdout.splitlines()] for done in (here, there))
-    assert len(ours) == len(theirs) > 20
-    for one, other in zip(ours[:-1], theirs[:-1], strict=True):
-        assert one["estimate"]["label"] == other["estimate"]["label"]
-        assert one["estimate"]["confidence"] == pytest.approx(other["estimate"]["confidence"], abs=0.05)
-    assert ours[-1]["label"] == theirs[-1]["label"]
+    assert len(ours) == len(theirs) > 60
+    pairs = [(one["estimate"], other["estimate"]) for one, other in zip(ours[:-1], theirs[:-1], strict=True)]
+    assert len({one["label"] for one, _ in pairs}) > 4
+    assert sum(one["label"] == other["label"] for one, other in pairs) >= 0.9 * len(pairs)
+    for one, other in pairs:
+        assert one["confidence"] == pytest.approx(other["confidence"], abs=0.05)
 
 
 def test_requiring_litert_names_the_missing_package() -> None:

@@ -1,6 +1,6 @@
 """Conversion of a network to TFLite, with weights in int8 or float32, and inference of the result.
 
-The kernels of convolutions and dense layers are quantized, one scale for each filter. Their inputs are
+The kernels of large convolutions are quantized, one scale for each filter. Their inputs are
 quantized by the runtime, by the range of each single image, and their outputs are float32. Ranges that are
 fixed in advance, of every activation, changed the genre of 3 to 6 % of the windows and were not faster
 (``REPORT.md``).
@@ -24,14 +24,18 @@ MIN_WEIGHTS: Final = 16_384
 """Weights of the smallest kernel that is quantized. Small kernels make the largest errors, are not faster in
 int8, and save little space."""
 
-QUANTIZED: Final = ("CONV_2D", "FULLY_CONNECTED")
-"""Operators whose kernels are quantized. LiteRT has no fast depthwise convolution of this kind."""
+QUANTIZED: Final = ("CONV_2D",)
+"""Operators whose kernels are quantized.
+
+LiteRT has no fast depthwise convolution of this kind. Dense layers with a scale for each filter have constant
+outputs in ``tflite-runtime`` 2.14.
+"""
 
 SCHEME: Final = "int8 weights"
 """The quantization in words, for the manifest."""
 
 FILTERS_AXIS: Final = 0
-"""Axis of the filters in the kernels of TFLite's convolutions and dense layers."""
+"""Axis of the filters in the kernels of TFLite's convolutions."""
 
 
 def convert(network: Any) -> bytes:

@@ -34,7 +34,7 @@ embedding that is similar for tracks that sound alike. The input is a
 The network is MobileNetV2. The means, and mean magnitudes, of the outputs of its blocks of every width are
 taken over each quarter of the time. A bidirectional GRU reads these four steps, and their mean goes beside
 its output. The first layer averages the image over squares of {POOLING} x {POOLING} pixels. Large
-kernels are int8, and the runtime quantizes their inputs by the range of each image. All else is float32.
+convolutions are int8, and the runtime quantizes their inputs by the range of each image. All else is float32.
 Size: {sizes[SHIPPED_INT8] / 1e6:.1f} MB ({sizes[SHIPPED_FLOAT] / 1e6:.1f} MB with float32 kernels).
 License: {manifest.licence}.
 

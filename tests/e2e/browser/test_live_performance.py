@@ -161,6 +161,10 @@ def test_every_situation_is_accessible(open_tab: OpenTab, analyzer_port: int, sc
 
 def serious(page: Page, rules: list[str]) -> list[Any]:
     """Return the serious violations that axe-core finds by these rules or by all: rule, place, summary."""
+    # Colors of an element that fades in or is about to be replaced are not those of the theme.
+    page.evaluate("""() => Promise.allSettled(document.getAnimations()
+        .filter((each) => each instanceof CSSTransition).map((each) => each.finished))""")
+    expect(page.locator('[data-stale="true"]')).to_have_count(0, timeout=PATIENCE_MS)
     options: dict[str, Any] = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
     found: list[dict[str, Any]] = page.evaluate(
         "(options) => axe.run(options).then((result) => result.violations)", options

@@ -65,8 +65,13 @@ class Watch:
 
     @staticmethod
     def _peak(process: int) -> int:
-        """Return the largest resident memory that a process had, 0 for one that has ended."""
+        """Return the largest resident memory that a process had, 0 for one that has ended or not begun.
+
+        Until a forked process runs its own program, its memory and its command are those of this process.
+        """
         with contextlib.suppress(OSError, ValueError):
+            if Path(f"/proc/{process}/cmdline").read_bytes() == Path("/proc/self/cmdline").read_bytes():
+                return 0
             status = Path(f"/proc/{process}/status").read_text().partition("VmHWM:")[2]
             return int(status.split()[0]) * 1024 if status else 0
         return 0

@@ -90,7 +90,7 @@ def released(
         # Converting the study's network takes half a minute, and its latency is not tested here.
         patch.setattr(
             "training.release.release.convert_study_network",
-            lambda intensities: ModelManifest.load().read_model(),
+            lambda: ModelManifest.load().read_model(),
         )
         recipe = FineTuningRecipe(probe=2, runs=2, steps=1, validate_every=1)
         run = TrainingRun(fault_filtered(corpus), recipe, backbone=distilled[0])
@@ -112,7 +112,8 @@ def test_a_released_model_loads_and_matches_its_manifest(released: ModelManifest
     assert prediction.probabilities.sum() == pytest.approx(1)
     assert 0 < prediction.music < 1
     assert prediction.embedding.shape == (96,)
-    assert len(loaded.read_model()) < 0.4 * (folder / "build" / "float.tflite").stat().st_size
+    # Large convolutions are int8, and dense layers are float32.
+    assert len(loaded.read_model()) < 0.6 * (folder / "build" / "float.tflite").stat().st_size
 
 
 def test_a_released_model_has_metrics_card_and_plots(
