@@ -112,8 +112,8 @@ def test_a_released_model_loads_and_matches_its_manifest(released: ModelManifest
     assert prediction.probabilities.sum() == pytest.approx(1)
     assert 0 < prediction.music < 1
     assert prediction.embedding.shape == (96,)
-    # Large convolutions are int8, and dense layers are float32.
-    assert len(loaded.read_model()) < 0.6 * (folder / "build" / "float.tflite").stat().st_size
+    # Few convolutions of this narrow network are large enough for int8.
+    assert len(loaded.read_model()) < 0.9 * (folder / "build" / "float.tflite").stat().st_size
 
 
 def test_a_released_model_has_metrics_card_and_plots(
