@@ -156,7 +156,7 @@ class TFLiteClassifier:
         started = time.perf_counter()
         self._interpreter.set_tensor(self._input, image[np.newaxis])
         self._interpreter.invoke()
-        logits = self._read("output")
+        logits = self._read("output").astype(np.float64)
         genres = logits[: len(self.manifest.labels)]
         probabilities = softmax(genres / self.manifest.calibration.temperature)
         probabilities.flags.writeable = False
@@ -164,18 +164,16 @@ class TFLiteClassifier:
         inference_ms = (time.perf_counter() - started) * 1e3
         tags, embedding = NO_TAGS, NO_EMBEDDING
         if "tags" in self._outputs:
-            tags = 1 / (1 + np.exp(-self._read("tags")))
+            tags = 1 / (1 + np.exp(-self._read("tags").astype(np.float64)))
             tags.flags.writeable = False
         if "embedding" in self._outputs:
-            embedding = self._interpreter.get_tensor(self._outputs["embedding"])[0]
+            embedding = self._read("embedding")
             embedding.flags.writeable = False
         return Prediction(probabilities, inference_ms, music, tags, embedding)
 
-    def _read(self, end: str) -> npt.NDArray[np.float64]:
+    def _read(self, end: str) -> npt.NDArray[np.float32]:
         """Return the values of one output of the last inference."""
-        values: npt.NDArray[np.float64] = self._interpreter.get_tensor(self._outputs[end])[0].astype(
-            np.float64
-        )
+        values: npt.NDArray[np.float32] = self._interpreter.get_tensor(self._outputs[end])[0]
         return values
 
 

@@ -1,9 +1,10 @@
-"""Conversion of a network to TFLite, with weights in int8 or float32, and inference of the result.
+"""Conversion of a network to TFLite, and inference of the result.
 
-The kernels of large convolutions are quantized, one scale for each filter. Their inputs are
-quantized by the runtime, by the range of each single image, and their outputs are float32. Ranges that are
-fixed in advance, of every activation, changed the genre of 3 to 6 % of the windows and were not faster
-(``REPORT.md``).
+The kernels of large convolutions are stored in int8, with one scale for each filter, and all else in
+float32. The runtime quantizes the inputs of these convolutions by the range of each image. Ranges of all
+activations that are fixed in advance changed the genre of 3 to 6 % of the windows and were not faster
+(``REPORT.md``). Dense layers of this kind have constant outputs in ``tflite-runtime`` 2.14, and LiteRT has no
+fast depthwise convolution of this kind.
 """
 
 from __future__ import annotations
@@ -24,18 +25,8 @@ MIN_WEIGHTS: Final = 16_384
 """Weights of the smallest kernel that is quantized. Small kernels make the largest errors, are not faster in
 int8, and save little space."""
 
-QUANTIZED: Final = ("CONV_2D",)
-"""Operators whose kernels are quantized.
-
-LiteRT has no fast depthwise convolution of this kind. Dense layers with a scale for each filter have constant
-outputs in ``tflite-runtime`` 2.14.
-"""
-
 SCHEME: Final = "int8 weights"
 """The quantization in words, for the manifest."""
-
-FILTERS_AXIS: Final = 0
-"""Axis of the filters in the kernels of TFLite's convolutions."""
 
 
 def convert(network: Any) -> bytes:
@@ -65,7 +56,7 @@ def convert(network: Any) -> bytes:
 
 
 def quantize_weights(content: bytes) -> bytes:
-    """Quantize the kernels of a float32 model to int8.
+    """Store the kernels of a float32 model's large convolutions in int8.
 
     Parameters
     ----------
@@ -75,47 +66,48 @@ def quantize_weights(content: bytes) -> bytes:
     Returns
     -------
     bytes
-        The same network with int8 kernels in ``QUANTIZED`` operators of ``MIN_WEIGHTS`` weights or more.
+        The same network with int8 kernels of ``MIN_WEIGHTS`` weights or more.
     """
     import flatbuffers
     from tensorflow.lite.python import schema_py_generated as schema
 
-    codes = {getattr(schema.BuiltinOperator, name) for name in QUANTIZED}
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     (graph,) = model.subgraphs
     for operator in graph.operators:
-        if model.operatorCodes[operator.opcodeIndex].builtinCode not in codes:
+        if model.operatorCodes[operator.opcodeIndex].builtinCode != schema.BuiltinOperator.CONV_2D:
             continue
         tensor = graph.tensors[operator.inputs[1]]
-        data = model.buffers[tensor.buffer].data
-        if tensor.type != schema.TensorType.FLOAT32 or data is None:
-            continue  # quantized with an earlier operator, or not constant
-        kernel = np.frombuffer(bytes(data), np.float32).reshape(tensor.shape)
+        buffer = model.buffers[tensor.buffer]
+        if tensor.type != schema.TensorType.FLOAT32:
+            continue  # shared with an earlier operator
+        kernel = np.frombuffer(bytes(buffer.data), np.float32).reshape(tensor.shape)
         if kernel.size < MIN_WEIGHTS:
             continue
-        scales = kernel_scales(kernel, FILTERS_AXIS)
-        model.buffers[tensor.buffer].data = np.frombuffer(
-            np.round(kernel / scales).astype(np.int8).tobytes(), np.uint8
-        )
+        scales = filter_scales(kernel)
+        stored = np.round(kernel / scales).astype(np.int8)
+        buffer.data = stored.reshape(-1).view(np.uint8)
         tensor.type = schema.TensorType.INT8
         tensor.quantization = schema.QuantizationParametersT(
-            scale=scales.ravel(), zeroPoint=np.zeros(scales.size, np.int64), quantizedDimension=FILTERS_AXIS
+            scale=scales.ravel(), zeroPoint=np.zeros(len(kernel), np.int64), quantizedDimension=0
         )
     builder = flatbuffers.Builder(len(content))
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
 
-def kernel_scales(kernel: npt.NDArray[np.floating], filters_axis: int) -> npt.NDArray[np.float32]:
+def filter_scales(kernel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Compute the scale of each filter: its largest magnitude is stored as ``MAX_INT8``.
+
+    Parameters
+    ----------
+    kernel : (filters, height, width, channels) float32
 
     Returns
     -------
-    float32
-        Shape of the kernel, with 1 on every axis except that of the filters. A filter of zeros has scale 1.
+    (filters, 1, 1, 1) float32
+        A filter of zeros has scale 1.
     """
-    others = tuple(axis for axis in range(kernel.ndim) if axis != filters_axis)
-    largest = np.abs(kernel).max(axis=others, keepdims=True)
+    largest = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True)
     return np.where(largest > 0, largest / MAX_INT8, 1).astype(np.float32)
 
 

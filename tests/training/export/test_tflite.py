@@ -12,7 +12,7 @@ from training.export import tflite
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-SIZES = (11, 7, 5)
+SIZES = (11, 7, 700)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_quantized_kernels_compute_nearly_the_same(network: Any) -> None:
     content = tflite.convert(network)
     quantized = tflite.quantize_weights(content)
     dtypes = kernel_dtypes(quantized)
-    # The convolutions have 18,900 and 17,500 weights, and the outputs at most 275.
+    # The convolutions have 18,900 and 17,500 weights, and the last output has 17,500.
     assert dtypes == {"CONV_2D": ["int8", "int8"], "DEPTHWISE_CONV_2D": ["float32"],
                       "FULLY_CONNECTED": ["float32"] * 3}  # fmt: skip
     assert {each for dtypes in kernel_dtypes(content).values() for each in dtypes} == {"float32"}
@@ -69,13 +69,11 @@ def test_quantizing_twice_changes_nothing(network: Any) -> None:
 
 
 def test_each_filter_has_a_scale_of_its_own() -> None:
-    kernel = np.random.default_rng(0).normal(0, 1, (3, 3, 4, 5)).astype(np.float32)
-    kernel[..., 0] *= 100
-    kernel[..., 1] = 0
-    scales = tflite.kernel_scales(kernel, 3)
-    assert scales.shape == (1, 1, 1, 5)
-    stored = kernel / scales
-    assert np.abs(stored).max(axis=(0, 1, 2)) == pytest.approx([127, 0, 127, 127, 127])
+    kernel = np.random.default_rng(0).normal(0, 1, (5, 3, 3, 4)).astype(np.float32)
+    kernel[0] *= 100
+    kernel[1] = 0
+    stored = kernel / tflite.filter_scales(kernel)
+    assert np.abs(stored).max(axis=(1, 2, 3)) == pytest.approx([127, 0, 127, 127, 127])
 
 
 def kernel_dtypes(content: bytes) -> dict[str, list[str]]:
