@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from dashboard.recommendations.domain.tracks import Track
-from dashboard.recommendations.engine.playlist import PlaylistItem
+from dashboard.recommendations.engine.playlist import Playlist, PlaylistItem
 from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
 
 TODAY = date(2026, 3, 1)
@@ -54,3 +54,13 @@ def start_playlist(
     now = add_estimates(session, mix)
     session.update(pools, now, TODAY)
     return session, now
+
+
+def note_texts(playlist: Playlist) -> list[str]:
+    """Return the notes of a playlist in English."""
+    return [str(note) for note in playlist.notes]
+
+
+def titles(playlist: Playlist) -> list[str]:
+    """Return the titles of the songs of a playlist."""
+    return [row.track.title for row in playlist.items]

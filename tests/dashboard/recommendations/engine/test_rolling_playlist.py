@@ -1,10 +1,10 @@
-"""Rolling playlist: slots, refills, filters, feedback and reasons."""
+"""Rolling playlist: slots, refills, feedback and reasons."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from itertools import pairwise
 from typing import Any
 
@@ -12,21 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.recommendations.domain.identity import artist_keys, identity_keys, playing_keys
-from dashboard.recommendations.domain.tracks import Relaxed, ReleaseRange, Track, TrackQuery
+from dashboard.recommendations.domain.identity import artist_keys, identity_keys
+from dashboard.recommendations.domain.tracks import ReleaseRange, Track, TrackQuery
 from dashboard.recommendations.engine.feedback import FeedbackStore
 from dashboard.recommendations.engine.playlist import Filters, Playlist, Reason
 from dashboard.recommendations.engine.rolling_playlist import RollingPlaylist
 from dashboard.recommendations.engine.settings import PlaylistSettings
-from tests.support.songs import TODAY, add_estimates, read_reasons, songs, start_playlist
-
-
-def note_texts(playlist: Playlist) -> list[str]:
-    return [str(note) for note in playlist.notes]
-
-
-def titles(playlist: Playlist) -> list[str]:
-    return [row.track.title for row in playlist.items]
+from tests.support.songs import TODAY, add_estimates, note_texts, read_reasons, songs, start_playlist, titles
 
 
 def test_no_songs_before_any_music() -> None:
@@ -177,120 +169,6 @@ def test_artists_that_were_liked_come_first() -> None:
     row = session.current.items[0]
     assert row.track.artists == ("jazz en artist 29",)
     assert read_reasons(row)[-1] == "because you liked songs by this artist"
-
-
-def test_filters_change_the_list_at_once_and_keep_what_passes() -> None:
-    pools = {"jazz": [*songs("jazz", 25), *songs("jazz", 25, language="ja", language_source="script")]}
-    session, now = start_playlist({"jazz": 1.0}, pools, settings=PlaylistSettings())
-    session.set_filters(Filters("ja"))
-    kept = {row for row in session.current.items if row.track.language == "ja"}
-    playlist = session.update(pools, now + 1, TODAY)
-    assert playlist.reason is Reason.FILTERS
-    assert {row.track.language for row in playlist.items} == {"ja"}
-    assert kept <= set(playlist.items)
-    assert {row.relaxed for row in playlist.items} == {frozenset()}
-    added = [row for row in playlist.items if row not in kept]
-    assert added, "the filter must add songs, or the test shows nothing"
-    for row in added:
-        assert read_reasons(row) == ["because jazz played in the last few minutes", "language guessed"]
-    session.set_filters(Filters())
-    assert session.update(pools, now + 2, TODAY).items != playlist.items, (
-        "without a filter some songs must change"
-    )
-    session.set_filters(Filters("ja"))
-    session.set_filters(Filters("ko"))
-    assert session.update(pools, now + 3, TODAY).items == ()
-    assert session.next_queries(now + 3) == [TrackQuery("jazz", "ko")]
-
-
-def test_another_order_of_the_languages_replaces_no_song() -> None:
-    """Regression: titles in two languages in turn changed the order six times and replaced 36 rows."""
-    pools = {"jazz": [song for code in ("en", "ja") for song in songs("jazz", 40, language=code)]}
-    session, now = start_playlist({"jazz": 1.0}, pools, filters=Filters("en", beside=("ja",)))
-    first = session.current
-    for second in range(1, 7):
-        session.set_filters(Filters("ja", beside=("en",)) if second % 2 else Filters("en", beside=("ja",)))
-        assert session.update(pools, now + second, TODAY) is first
-    session.set_filters(Filters("ja", beside=("en",)))
-    session.request_refresh()
-    assert session.update(pools, now + 7, TODAY).items[0].track.language == "ja", "the next songs must follow"
-
-
-def test_a_song_beyond_the_filters_comes_only_if_the_user_includes_it() -> None:
-    """Regression: after three minutes, half of the songs were in another language than chosen."""
-    week = songs("jazz", 4, language="ja")
-    other = songs("jazz", 4)
-    old = songs("jazz", 40, language="ja", published=TODAY - timedelta(days=20))
-    both = songs("jazz", 40, language="ko", published=TODAY - timedelta(days=20))
-    unknown = replace(songs("jazz", 1, language="xx")[0], language=None)
-    pools = {"jazz": [*week, *other, *[replace(t, artists=(f"old {t.title}",)) for t in old], *both, unknown]}
-    filters = Filters("ja", ReleaseRange.WEEK)
-    session = RollingPlaylist(filters=filters)
-    now = add_estimates(session, {"jazz": 1.0})
-    fitting = ["ja song 0", "ja song 1", "ja song 2", "ja song 3"]
-    playlist = session.update(pools, now, TODAY)
-    assert (titles(playlist), note_texts(playlist)) == (fitting, ["Looking for more songs: jazz."])
-    queries = session.next_queries(now)
-    assert queries == [TrackQuery("jazz", "ja", ReleaseRange.WEEK)]
-    session.record_results(queries[0], 4)
-    playlist = session.update(pools, now + 1, TODAY)
-    assert titles(playlist) == fitting
-    assert playlist.beyond == {Relaxed.LANGUAGE: 5, Relaxed.RANGE: 40}
-    assert note_texts(playlist) == ["jazz: no other songs fit."]
-    assert session.next_queries(now + 1000) == [], "nothing beyond the filters may be searched"
-
-    session.set_filters(replace(filters, included=frozenset({Relaxed.LANGUAGE})))
-    playlist = session.update(pools, now + 2, TODAY)
-    assert titles(playlist)[:4] == fitting
-    assert sorted(titles(playlist)[4:]) == ["en song 0", "en song 1", "en song 2", "en song 3", "xx song 0"]
-    assert {row.relaxed for row in playlist.items[4:]} == {frozenset({Relaxed.LANGUAGE})}
-    reasons = {row.track.title: read_reasons(row)[-1] for row in playlist.items}
-    assert (reasons["en song 0"], reasons["xx song 0"]) == (
-        "in another language: English",
-        "language not known",
-    )
-    assert session.next_queries(now + 2) == [TrackQuery("jazz", None, ReleaseRange.WEEK)]
-
-    session.set_filters(replace(filters, included=frozenset(Relaxed)))
-    playlist = session.update(pools, now + 3, TODAY)
-    assert playlist.items[9].relaxed
-    assert "older than a week" in {read_reasons(row)[-1] for row in playlist.items}
-    session.set_filters(filters)
-    assert titles(session.update(pools, now + 4, TODAY)) == fitting, "included songs must leave again"
-
-
-def test_songs_that_left_because_of_a_filter_return_with_the_next_one() -> None:
-    """Regression: the songs of a language were blocked for 45 minutes after a look at another language."""
-    pools = {"jazz": [*songs("jazz", 10), *songs("jazz", 9, language="ko")]}
-    session, now = start_playlist({"jazz": 1.0}, pools, filters=Filters("ko"))
-    first = set(titles(session.current))
-    assert len(first) == 9
-    for filters, expected in ((Filters("en"), 10), (Filters("ru"), 0), (Filters("ko"), 9)):
-        session.set_filters(filters)
-        session.update(pools, now + 1, TODAY)
-        playlist = session.update(pools, now + 2, TODAY)
-        assert {row.track.language for row in playlist.items} <= {filters.language}
-        assert len(playlist.items) == expected
-    assert set(titles(session.current)) == first
-
-
-def test_a_search_without_results_leaves_songs_beyond_the_filters_out() -> None:
-    pools = {"jazz": songs("jazz", 40, published=TODAY - timedelta(days=2000))}
-    session, now = start_playlist({"jazz": 1.0}, pools)
-    session.set_filters(Filters("en", ReleaseRange.WEEK))
-    queries = session.next_queries(now + 1)
-    for second in (1, 10, 12, 61):
-        playlist = session.update(pools, now + second, TODAY)
-        assert (playlist.items, playlist.beyond) == ((), {Relaxed.RANGE: 40})
-        queries += session.next_queries(now + second)
-    assert queries == [TrackQuery("jazz", "en", ReleaseRange.WEEK)] * 2, "the provider must be asked again"
-    pools["jazz"] += [
-        replace(track, title=f"new {track.title}", artists=(f"new {track.artists[0]}",))
-        for track in songs("jazz", 30)
-    ]
-    session.record_results(queries[0], 30)
-    playlist = session.update(pools, now + 63, TODAY)
-    assert (len(playlist.items), {row.relaxed for row in playlist.items}) == (10, {frozenset()})
 
 
 def test_no_return_of_banned_songs_is_announced() -> None:
@@ -462,86 +340,6 @@ def test_settings_out_of_range_are_rejected(changes: dict[str, Any]) -> None:
         replace(PlaylistSettings(), **changes)
     with pytest.raises(ValueError, match="language is 'xx'"):
         Filters("xx")
-
-
-def test_the_song_that_plays_is_never_offered_and_rests_like_one_that_was_shown() -> None:
-    pools = {"jazz": songs("jazz", 30)}
-    session, now = start_playlist({"jazz": 1.0}, pools)
-    first, other = session.current.items[0].track, pools["jazz"][20]
-    for number, track in enumerate((first, other), start=1):
-        playing = playing_keys("", "", f"{track.artists[0]} - {track.title.upper()}")
-        session.update(pools, now + number, TODAY, playing=playing)
-        assert track.title not in titles(session.current)
-    seen = set(titles(session.current))
-    for number in range(3, 8):
-        session.request_refresh()
-        seen |= set(titles(session.update(pools, now + number, TODAY)))
-    assert not {first.title, other.title} & seen
-    assert len(seen) == 28
-
-
-def test_a_song_that_plays_longer_than_the_rest_is_not_offered() -> None:
-    """Regression: a station's title stayed for 70 minutes, and from minute 48 on its song was a row."""
-    pools = {"jazz": songs("jazz", 12)}
-    session, now = start_playlist({"jazz": 1.0}, pools)
-    track = pools["jazz"][11]
-    playing = playing_keys("", "", f"{track.artists[0]} - {track.title}")
-    for minute in range(70):
-        session.request_refresh()
-        playlist = session.update(pools, now + 60 * minute, TODAY, playing=playing)
-        assert track.title not in titles(playlist), minute
-        if minute == 20:
-            session.shown.delete_all()
-
-
-@pytest.mark.parametrize("keep", ["like", "pin"])
-def test_a_song_that_the_user_keeps_stays_while_it_plays(keep: str) -> None:
-    """Regression: "Keep this song in the list" kept it only until it played."""
-    pools = {"jazz": songs("jazz", 30)}
-    session, now = start_playlist({"jazz": 1.0}, pools)
-    kept, other = session.current.items[:2]
-    getattr(session, keep)(kept.key)
-    for number, item in enumerate((kept, other), start=1):
-        playing = playing_keys("", "", f"{item.track.artists[0]} - {item.track.title}")
-        playlist = session.update(pools, now + number, TODAY, playing=playing)
-        assert playlist.items[0].key == kept.key
-    assert other.key not in {item.key for item in playlist.items}
-    session.ban(kept.key)
-    assert kept.key not in {item.key for item in session.current.items}
-
-
-def test_a_song_leaves_at_midnight_when_it_is_too_old() -> None:
-    """Regression: after midnight all rows of a list of the last week were too old, and stayed."""
-    wanted = Filters("en", ReleaseRange.WEEK)
-    oldest = TODAY - timedelta(days=7)
-    old = songs("jazz", 10, published=oldest)
-    session, now = start_playlist({"jazz": 1.0}, {"jazz": old}, filters=wanted)
-    assert len(session.current.items) == 10
-    kept, tomorrow = session.current.items[0], TODAY + timedelta(days=1)
-    session.pin(kept.key)
-    playlist = session.update({"jazz": [*old, *songs("jazz", 40)[10:]]}, now + 1, tomorrow)
-    assert [item.key for item in playlist.items if not wanted.allow(item.track, tomorrow)] == [kept.key]
-    assert len(playlist.items) == 10
-
-
-def test_a_genre_that_is_sure_for_ten_seconds_owns_the_first_rows() -> None:
-    """The mix, which is slower, owns the rest until the music has changed for half a minute."""
-    pools = {genre: songs(genre, 60) for genre in ("jazz", "rock")}
-    session, now = start_playlist({"jazz": 0.9, "rock": 0.1}, pools)
-    session.update(pools, now, TODAY)
-    rock = {"jazz": 0.1, "rock": 0.9}
-    now = add_estimates(session, rock, now, 9)
-    assert {row.genre for row in session.update(pools, now, TODAY).items} == {"jazz"}
-    session.add_estimate(now + 1, rock, "UNSURE")
-    now = add_estimates(session, rock, now + 1, 9)
-    assert {row.genre for row in session.update(pools, now, TODAY).items} == {"jazz"}, "unsure for a second"
-    now = add_estimates(session, rock, now, 1)
-    for _ in range(2):
-        playlist = session.update(pools, now + 1, TODAY)
-    assert [row.genre for row in playlist.items][:3] == ["rock"] * 3
-    assert Counter(row.genre for row in playlist.items) == {"rock": 5, "jazz": 5}
-    assert playlist.mix["rock"] == pytest.approx(0.5, abs=0.05)
-    assert session.refresh_reason is Reason.FIRST, "the mix must wait for a change that lasts"
 
 
 def test_a_small_share_brings_no_songs_and_a_share_is_not_called_played() -> None:
