@@ -23,26 +23,17 @@ class SoundServerHangsError(SourceError):
     """Sound server that takes connections and does not answer. Each request takes the whole timeout."""
 
 
-def list_monitors() -> list[Device]:
-    """List the monitors of the outputs. The monitor of the default output is the default device.
+def list_sources(*, monitors: bool) -> list[Device]:
+    """List the monitors of the outputs, or microphones and other inputs.
+
+    The monitor of the default output is the default device of the monitors.
 
     Raises
     ------
     SourceError
         If ``pactl`` is missing or no sound server answers.
     """
-    return parse_sources(pactl("list", "short", "sources"), pactl("info"), monitors=True)
-
-
-def list_inputs() -> list[Device]:
-    """List microphones and other inputs.
-
-    Raises
-    ------
-    SourceError
-        If ``pactl`` is missing or no sound server answers.
-    """
-    return parse_sources(pactl("list", "short", "sources"), pactl("info"), monitors=False)
+    return parse_sources(pactl("list", "short", "sources"), pactl("info"), monitors=monitors)
 
 
 def parse_sources(sources: str, info: str, *, monitors: bool) -> list[Device]:

@@ -98,7 +98,11 @@ def list_microphones() -> list[Device]:
     SourceError
         If the sound system cannot list the microphones.
     """
-    return pactl.add_mutes(pactl.list_inputs()) if has_sound_server() else portaudio.list_microphones()
+    return (
+        pactl.add_mutes(pactl.list_sources(monitors=False))
+        if has_sound_server()
+        else portaudio.list_microphones()
+    )
 
 
 def list_outputs() -> list[Device]:
@@ -110,7 +114,7 @@ def list_outputs() -> list[Device]:
         If the sound system cannot list the outputs.
     """
     if sys.platform == "linux":
-        return [*pactl.add_mutes(pactl.list_monitors()), *pactl.list_applications()]
+        return [*pactl.add_mutes(pactl.list_sources(monitors=True)), *pactl.list_applications()]
     if sys.platform == "darwin":
         return [portaudio.find_loopback(portaudio.list_microphones())]
     return wasapi.list_speakers()

@@ -15,6 +15,7 @@ import selectors
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from models.common.child_environment import child_environment
@@ -25,8 +26,7 @@ from realtime.capture.pactl import (
     APPLICATION_PREFIX,
     add_mutes,
     list_applications,
-    list_inputs,
-    list_monitors,
+    list_sources,
     pactl,
 )
 from realtime.capture.subprocess_reader import start_capture_process, stop_capture_process
@@ -49,6 +49,9 @@ EVENT_BYTES = 65_536
 
 FIRST_EVENT_SECONDS = 2.0
 """Seconds between looks at the server until its first event. Changes may precede the subscription."""
+
+LOOKS_BEFORE_EVENT = 5
+"""Looks at the server without an event, after which the subscription surely exists."""
 
 
 def open_monitor(wanted: str, clock: Clock, *, auto: bool = False, follow: bool = False) -> LiveSource:
@@ -78,7 +81,7 @@ def open_monitor(wanted: str, clock: Clock, *, auto: bool = False, follow: bool 
             lambda: describe_application_mute(device),
         )
         return LiveSource(f"system audio ({device.name})", device.sample_rate, start, clock, device.name)
-    candidates = list_monitors if follow else None
+    candidates = partial(list_sources, monitors=True) if follow else None
     return _record(device, f"system audio ({device.name})", candidates, clock)
 
 
@@ -90,7 +93,7 @@ def find_output(wanted: str, *, auto: bool = False) -> Device:
     SourceError
         If not exactly one output or application matches, or if no sound server answers.
     """
-    outputs = list_monitors()
+    outputs = list_sources(monitors=True)
     if not wanted:
         device = find_device(outputs, "", "monitor of an output")
         if auto and device.name == f"{DUMMY_SINK}.monitor":
@@ -109,8 +112,8 @@ def open_input(wanted: str, clock: Clock, *, follow: bool = False) -> LiveSource
     SourceError
         If not exactly one microphone matches, or if no sound server answers.
     """
-    device = find_device(list_inputs(), wanted, "microphone")
-    return _record(device, device.name, list_inputs if follow else None, clock)
+    device = find_device(list_sources(monitors=False), wanted, "microphone")
+    return _record(device, device.name, partial(list_sources, monitors=False) if follow else None, clock)
 
 
 def _parec_command(device: Device) -> list[str]:
@@ -218,7 +221,7 @@ def _follow_events(
 def _read_events(watcher: subprocess.Popen[bytes]) -> Iterator[bytes | None]:
     """Yield the whole lines that have arrived since the last ones.
 
-    Before the first event, which shows that the subscription exists, None is yielded repeatedly. The
+    Before the first event, which shows that the subscription exists, None is yielded a few times. The
     recording itself causes an event, but its start may precede the subscription.
     """
     if watcher.stdout is None:
@@ -226,9 +229,10 @@ def _read_events(watcher: subprocess.Popen[bytes]) -> Iterator[bytes | None]:
     pipe, rest = watcher.stdout.fileno(), b""
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
-        yield None
-        while not selector.select(FIRST_EVENT_SECONDS):
+        for _ in range(LOOKS_BEFORE_EVENT):
             yield None
+            if selector.select(FIRST_EVENT_SECONDS):
+                break
     while chunk := os.read(pipe, EVENT_BYTES):
         lines, _, rest = (rest + chunk).rpartition(b"\n")
         yield lines

@@ -356,7 +356,10 @@ class TrackTable:
         options = {
             "compression": "zstd",
             # A dictionary of values that never repeat would make an embedding half as large again.
-            "use_dictionary": [name for name in table.column_names if name != "embedding"],
+            "use_dictionary": [
+                *(name for name in table.column_names if name not in ("embedding", "tags")),
+                "tags.list.element",  # a list has the path of its elements
+            ],
             "use_byte_stream_split": ["embedding.list.element"],
         }
         if is_s3(self.out):  # S3 shows the part when it is complete

@@ -67,7 +67,7 @@ def make_manifest(folder: Path, report: Report, **changes: Any) -> ModelManifest
     metrics = changes["metrics"] if "metrics" in changes else report.metrics(PROTOCOLS)
     manifest = ModelManifest(
         "overheard-genre", "2", "genre.tflite", hashlib.sha256(content).hexdigest(), LABELS, COARSE,
-        "int8 weights", report.calibration, metrics, ("made up",), "MIT",
+        "int8 convolutions", report.calibration, metrics, ("made up",), "MIT",
         folder / "genre.tflite", (FINE,),
     )  # fmt: skip
     return replace(manifest, **changes)

@@ -87,7 +87,6 @@ def recording_eval_set(
     *,
     most: int | None = None,
     version: int = 0,
-    genre: str = "",
 ) -> EvalSet:
     """Build a set from the windows of recordings in one geometry.
 
@@ -97,8 +96,6 @@ def recording_eval_set(
         Windows of a track to take at most, from its beginning.
     version : int
         0 for the clean windows, 1 for the degraded ones.
-    genre : str
-        Genre of entries whose own genre is not in ``labels``.
     """
     intensities, track, truth = [], [], []
     for number, entry in enumerate(entries):
@@ -106,10 +103,10 @@ def recording_eval_set(
         stored = windows.in_geometry(spec)[:most]
         intensities += [window_intensities(columns, spec) for columns in stored[:, version]]
         track += [number] * len(stored)
-        truth.append(list(labels).index(entry.genre if entry.genre in labels else genre))
+        truth.append(list(labels).index(entry.genre))
     return EvalSet(np.stack(intensities), np.array(track), np.array(truth))
 
 
 def render_images(intensities: Intensities) -> Iterator[npt.NDArray[np.uint8]]:
-    """Yield color images one by one, (256, 256, 3) uint8, as the converter and the runtime take them."""
+    """Yield color images one by one, (256, 256, 3) uint8, as the runtime takes them."""
     return (colormap()[image] for image in intensities)

@@ -2,7 +2,7 @@
 
 The kernels of large convolutions are stored in int8, with one scale for each filter, and all else in
 float32. The runtime quantizes the inputs of these convolutions by the range of each image. Ranges of all
-activations that are fixed in advance changed the genre of 3 to 6 % of the windows and were not faster
+activations that are fixed in advance changed the genre of up to 6 % of the windows and were not faster
 (``REPORT.md``). Dense layers of this kind have constant outputs in ``tflite-runtime`` 2.14, and LiteRT has no
 fast depthwise convolution of this kind.
 """
@@ -25,7 +25,7 @@ MIN_WEIGHTS: Final = 16_384
 """Weights of the smallest kernel that is quantized. Small kernels make the largest errors, are not faster in
 int8, and save little space."""
 
-SCHEME: Final = "int8 weights"
+SCHEME: Final = "int8 convolutions"
 """The quantization in words, for the manifest."""
 
 
@@ -68,10 +68,10 @@ def quantize_weights(content: bytes) -> bytes:
     bytes
         The same network with int8 kernels of ``MIN_WEIGHTS`` weights or more.
     """
-    import flatbuffers
     from tensorflow.lite.python import schema_py_generated as schema
+    from tensorflow.lite.tools import flatbuffer_utils
 
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = flatbuffer_utils.convert_bytearray_to_object(content)
     (graph,) = model.subgraphs
     for operator in graph.operators:
         if model.operatorCodes[operator.opcodeIndex].builtinCode != schema.BuiltinOperator.CONV_2D:
@@ -90,9 +90,7 @@ def quantize_weights(content: bytes) -> bytes:
         tensor.quantization = schema.QuantizationParametersT(
             scale=scales.ravel(), zeroPoint=np.zeros(len(kernel), np.int64), quantizedDimension=0
         )
-    builder = flatbuffers.Builder(len(content))
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
 def filter_scales(kernel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -12,10 +12,7 @@ from training.finetuning.recipe import FineTuningRecipe
 
 
 def smooth_music_labels(music: Floats, recipe: FineTuningRecipe) -> Floats:
-    """Smooth the labels of "music", which bounds their logit.
-
-    Int8 stores all logits with one step size. A "music" logit of 10 would halve the resolution of the genres.
-    """
+    """Smooth the labels of "music", which bounds their logit."""
     smooth = np.float32(recipe.music_smoothing)
     return music * (1 - smooth) + smooth / 2
 

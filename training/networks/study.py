@@ -172,7 +172,7 @@ def _add_head(variant: StudyVariant, x: Any, genres: int) -> Any:
         pooled = keras.ops.mean(x, axis=1) if variant.keeps_time else None
         if not variant.keeps_time:
             x = keras.layers.Reshape((1, CHANNELS), name="sequence")(x)
-        # Unrolled, because full-int8 conversion does not support loops.
+        # Unrolled, because the quantization of weights does not support loops.
         gru = keras.layers.GRU(variant.gru_units, return_sequences=True, unroll=True)
         x = keras.layers.Bidirectional(gru, name="gru")(x)
         if variant.keeps_time:

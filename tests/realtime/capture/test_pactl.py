@@ -31,14 +31,14 @@ def test_monitors_of_pulseaudio_and_pipewire() -> None:
 def test_without_a_sound_server_the_reason_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULSE_SERVER", "unix:/nonexistent")
     with pytest.raises(SourceError, match="no PulseAudio or PipeWire server answers"):
-        pactl.list_monitors()
+        pactl.list_sources(monitors=True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 def test_without_pactl_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(SourceError, match="apt install pulseaudio-utils"):
-        pactl.list_monitors()
+        pactl.list_sources(monitors=True)
 
 
 APPLICATIONS = """\

@@ -257,7 +257,7 @@ def settings() -> dict[str, bytes]:
         "odd stations.toml": 'group_size = true\n[[station]]\nname = ""\nurl = "file:///etc/passwd"\nx = 1\n',
         "model.json": '{"format": 1, "name": "genre", "version": "1", "file": "genre.tflite", '
         '"labels": ["a", "b"],'
-        '"audio": {"sample_rate": 22050}, "quantization": "int8 weights"}',
+        '"audio": {"sample_rate": 22050}, "quantization": "int8 convolutions"}',
         "odd model.json": '{"format": 1e999, "name": "\\u0000", "file": "../../etc/passwd", '
         '"labels": [[]], "audio": null}',
         "deep.json": "[" * 100_000,

@@ -149,7 +149,7 @@ def test_tracks_without_the_array_are_left_out_and_none_is_an_error(tmp_path: Pa
 
 def test_eval_sets_of_recordings_contain_every_clean_window(corpus: Corpus) -> None:
     (talk,) = (each for each in corpus.entries if not each.music)
-    eval_set = recording_eval_set(corpus, [talk], LABELS, FINE, genre="jazz")
+    eval_set = recording_eval_set(corpus, [replace(talk, genre="jazz")], LABELS, FINE)
     assert (eval_set.track.tolist(), eval_set.labels.tolist()) == ([0, 0], [1])
     assert np.array_equal(eval_set.intensities[1], window_intensities(corpus.windows(talk).fine[1, 0], FINE))
 
