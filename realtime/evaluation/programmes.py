@@ -248,7 +248,23 @@ def read_table_tracks(
     EvaluationError
         If the table cannot be read, lacks a column, or names a genre that the model does not know.
     """
-    rows = read_table(path, ("file", "genre", "artist") if held_out_artists else ("file", "genre"))
+    columns = ("file", "genre", "artist") if held_out_artists else ("file", "genre")
+    skipped: list[SkippedFile] = []
+    files = list_table_files(path, labels, columns, held_out_artists=held_out_artists)
+    return _probe_tracks(files, skipped), skipped
+
+
+def list_table_files(
+    path: Path, labels: Sequence[str], columns: Sequence[str], *, held_out_artists: bool
+) -> list[tuple[Path, int, str]]:
+    """List path, genre index and artist of the files in a table; see ``read_table_tracks``.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Columns that the table must have. "file" and "genre" are among them.
+    """
+    rows = read_table(path, columns)
     rows = [row for row in rows if (row["genre"] or "").strip()]
     unknown = sorted({row["genre"] for row in rows if find_genre_index(labels, row["genre"]) is None})
     if unknown:
@@ -264,8 +280,7 @@ def read_table_tracks(
             not held_out_artists or (is_held_out_artist(artist, path.stem) and not trained_on)
         ):
             files.append((resolve_beside(path, row["file"]), genre, artist))
-    skipped: list[SkippedFile] = []
-    return _probe_tracks(files, skipped), skipped
+    return files
 
 
 def _probe_tracks(files: Sequence[tuple[Path, int, str]], skipped: list[SkippedFile]) -> list[LabeledTrack]:

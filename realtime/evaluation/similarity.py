@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.classifier import GenreClassifier
+from models.common.text import format_count
 from models.errors import OverheardError
 from models.holdout import normalize_artist
 from models.retrieval import NEIGHBORS, score_retrieval
-from models.spectrogram.image import image_from_columns
-from models.spectrogram.stft import to_bands
 from realtime.clock import Clock
 from realtime.config import Settings
 from realtime.evaluation.audio_folder import MusicMean
-from realtime.evaluation.programmes import read_table_tracks
+from realtime.evaluation.programmes import list_table_files
 from realtime.evaluation.scorecard import Advance, format_figure, render_skipped
 from realtime.evaluation.spectrograms import StoredTracks, default_split_table, find_spec, read_split
-from realtime.evaluation.tables import EvaluationError, SkippedFile, describe_first, read_table
+from realtime.evaluation.tables import EvaluationError, SkippedFile, describe_first
 from realtime.pipeline.offline import analyze_file
 from realtime.sources.file import FileSource
 
@@ -114,11 +113,8 @@ def _score_spectrograms(
         )
     spec = find_spec(tracks.geometry, classifier.manifest)
     embeddings = np.zeros((len(tracks.names), classifier.manifest.embedding_size))
-    for row, stored in enumerate(tracks.db_u8):
-        columns = to_bands(stored.T, spec)
-        for start in tracks.geometry.starts(spec):
-            image = image_from_columns(columns[start : start + spec.columns], spec)
-            embeddings[row] += classifier.predict(image).embedding
+    for row, images in enumerate(tracks.images(spec)):
+        embeddings[row] = sum(classifier.predict(image).embedding for image in images)
         advance(row + 1, len(tracks.names))
     artists = [normalize_artist(rows[name]["artist"]) for name in tracks.names]
     return score_retrieval(embeddings, tracks.labels, artists, queries)
@@ -134,29 +130,31 @@ def _score_audio(
 ) -> dict[str, Any]:
     """Score the mean embeddings of audio files, which are analyzed like by ``overheard library``."""
     manifest = classifiers[0].manifest
-    read_table(table, ("file", "genre", "artist"))
-    tracks, skipped = read_table_tracks(table, manifest.labels, held_out_artists=config.held_out_artists)
-    embeddings, kept = [], []
-    for done, track in enumerate(tracks, start=1):
+    files = list_table_files(
+        table, manifest.labels, ("file", "genre", "artist"), held_out_artists=config.held_out_artists
+    )
+    embeddings, labels, artists = [], [], []
+    skipped: list[SkippedFile] = []
+    for done, (path, genre, artist) in enumerate(files, start=1):
         mean = MusicMean(manifest)
         try:
-            analyze_file(FileSource(track.name, clock), classifiers, settings, clock, mean)
+            analyze_file(FileSource(str(path), clock), classifiers, settings, clock, mean)
         except OverheardError as error:
-            skipped.append(SkippedFile(Path(track.name).name, str(error)))
+            skipped.append(SkippedFile(path.name, str(error)))
         else:
             if mean.music.windows:
                 embeddings.append(mean.music.embedding)
-                kept.append(track)
+                labels.append(genre)
+                artists.append(normalize_artist(artist))
             else:
-                skipped.append(SkippedFile(Path(track.name).name, "contains no music"))
-        advance(done, len(tracks))
-    if len(kept) < 2:
+                skipped.append(SkippedFile(path.name, "contains no music"))
+        advance(done, len(files))
+    if len(embeddings) < 2:
         raise EvaluationError(
-            f"{table} has {len(kept)} tracks that can be compared; two are needed{describe_first(skipped)}"
+            f"{table} has {format_count(len(embeddings), 'track')} that can be compared; two are needed"
+            f"{describe_first(skipped)}"
         )
-    labels = np.array([track.genre for track in kept], np.int64)
-    artists = [normalize_artist(track.artist) for track in kept]
-    scores = score_retrieval(np.stack(embeddings), labels, artists)
+    scores = score_retrieval(np.stack(embeddings), np.array(labels, np.int64), artists)
     return scores | {"skipped": [{"file": each.file, "reason": each.reason} for each in skipped]}
 
 

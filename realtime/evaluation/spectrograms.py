@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -43,6 +43,13 @@ class StoredTracks:
     labels: npt.NDArray[np.int64]
     db_u8: npt.NDArray[np.uint8]
     geometry: StoredGeometry
+
+    def images(self, spec: AudioSpec) -> Iterator[list[npt.NDArray[np.uint8]]]:
+        """Yield the images of the windows of each track."""
+        for stored in self.db_u8:
+            columns = to_bands(stored.T, spec)  # (geometry.columns, image_size)
+            starts = self.geometry.starts(spec)
+            yield [image_from_columns(columns[start : start + spec.columns], spec) for start in starts]
 
     @classmethod
     def load(cls, path: Path, labels: Sequence[str]) -> Self:
@@ -224,15 +231,9 @@ def score_spectrograms(
         If no geometry of the model fits these spectrograms.
     """
     spec = find_spec(tracks.geometry, classifier.manifest)
-    starts = tracks.geometry.starts(spec)
-    shape = len(starts), len(classifier.manifest.labels)
-    means, firsts = np.zeros((2, len(tracks.labels), shape[1]))
-    for row, stored in enumerate(tracks.db_u8):
-        columns = to_bands(stored.T, spec)  # (geometry.columns, image_size)
-        windows = np.zeros(shape)
-        for window, start in enumerate(starts):
-            image = image_from_columns(columns[start : start + spec.columns], spec)
-            windows[window] = classifier.predict(image).probabilities
+    means, firsts = np.zeros((2, len(tracks.labels), len(classifier.manifest.labels)))
+    for row, images in enumerate(tracks.images(spec)):
+        windows = np.stack([classifier.predict(image).probabilities for image in images])
         means[row], firsts[row] = windows.mean(axis=0), windows[0]
         advance(row + 1, len(tracks.labels))
     return Predictions(means, tracks.labels, first_windows=None if tracks.geometry.whole else firsts)

@@ -300,7 +300,7 @@ def _similarity(scores: dict[str, dict[str, Any]]) -> str:
         "over the tracks that have one; albums and their production help. The neighbors of "
         "GTZAN's test tracks are\n"
         "searched in its test and validation parts. `overheard evaluate similarity` measures "
-        "it."
+        "whole files."
     )
 
 
